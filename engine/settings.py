@@ -1,0 +1,83 @@
+"""Settings from the environment, checked once at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from engine.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation can set. ``docs/settings.md`` has the table.
+
+    :ivar home: folder for everything the product keeps outside the database
+    :ivar database_url: ``sqlite:///...`` or ``postgresql://...``
+    :ivar secret_key: signs sessions; at least 32 characters
+    :ivar passphrase: encrypts private keys at rest
+    :ivar port: TCP port of ``lvze serve``, on loopback
+    :ivar workers: threads that run jobs inside the server; 0 leaves them to ``lvze worker``
+    """
+
+    home: Path
+    database_url: str
+    secret_key: str
+    passphrase: str
+    host: str = "127.0.0.1"
+    port: int = 8168
+    workers: int = 2
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read ``LVZE_*``.
+
+        Where no secret is given, one is made and kept in ``LVZE_HOME/secrets`` (mode 0600), so that a first start needs no
+        preparation and a second start finds the same keys.
+
+        :raises SettingsError: a bad value, named
+        """
+        home = Path(environ.get("LVZE_HOME", "var")).resolve()
+        url = environ.get("LVZE_DATABASE_URL") or f"sqlite:///{home / 'lvze.db'}"
+        try:
+            make_url(url)
+        except ArgumentError:
+            raise SettingsError("database-url", "LVZE_DATABASE_URL 不是数据库地址，应形如 sqlite:///路径 或 postgresql://…") from None
+        return cls(
+            home=home,
+            database_url=url,
+            secret_key=_secret(environ, home, "LVZE_SECRET_KEY", "secret-key"),
+            passphrase=_secret(environ, home, "LVZE_PASSPHRASE", "passphrase"),
+            host=environ.get("LVZE_HOST", "127.0.0.1"),
+            port=_number(environ, "LVZE_PORT", 8168, 1, 65535),
+            workers=_number(environ, "LVZE_WORKERS", 2, 0, 64),
+        )
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingsError("setting", f"{name} 应是 {low} 到 {high} 之间的整数，现在是“{text}”。")
+    return int(text)
+
+
+def _secret(environ: Mapping[str, str], home: Path, name: str, file: str) -> str:
+    given = environ.get(name, "")
+    if given:
+        if len(given) < 32:
+            raise SettingsError("setting", f"{name} 至少需要 32 个字符。")
+        return given
+    path = home / "secrets" / file
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as stream:
+            stream.write(os.urandom(32).hex())
+    return path.read_text().strip()
