@@ -1,8 +1,8 @@
-"""Open Packaging (ECMA-376 Part 2): a .docx as named parts, read with suspicion, written in one single byte form.
+"""Open Packaging (ECMA-376 Part 2): a .docx as named parts, read with suspicion, written in one byte form.
 
 Every entry is *stored*, never deflated, in the order of names, with the date that zip calls zero. So the same
-parts give the same bytes on every machine and with every zlib, and no byte of a file is without meaning: whatever
-is flipped is found. (A deflated stream is not like that: several streams unpack to the same text.)
+parts give the same bytes on every machine and with every zlib, and no byte of a file is without meaning:
+whatever is flipped is found. (A deflated stream is not like that: several streams unpack to the same text.)
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ RELATIONSHIPS = "application/vnd.openxmlformats-package.relationships+xml"
 TYPES_NS = "http://schemas.openxmlformats.org/package/2006/content-types"
 RELS_NS = "http://schemas.openxmlformats.org/package/2006/relationships"
 
-# A letter is some 100 KB; a scan or a seal some MB. A bomb is refused by its directory: 444 KB that unpack to 200 MiB
-# cost 870 MiB of memory before the XML parser would refuse them.
+# A letter is some 100 KB; a scan or a seal some MB. A bomb is refused by its directory: 444 KB that unpack to
+# 200 MiB cost 870 MiB of memory before the XML parser would refuse them.
 MAX_FILE = 20 * 1024 * 1024
 MAX_UNPACKED = 60 * 1024 * 1024
 MAX_PART = 30 * 1024 * 1024
@@ -50,10 +50,12 @@ def read_package(content: bytes) -> dict[str, bytes]:
     :raises Invalid: ``not-a-docx`` or ``package-too-big``
     """
     archive, entries = _entries(content)
-    try:
-        parts = {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        raise _no_docx("文件内部校验不符，内容已损坏或被改动") from error
+    parts = {}
+    for entry in entries:
+        try:
+            parts[entry.filename] = archive.read(entry)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+            raise _no_docx(f"内部文件 {entry.filename} 的字节已损坏或被改动") from error
     if "_rels/.rels" not in parts:
         raise _no_docx("缺少 _rels/.rels")
     return parts
@@ -159,8 +161,8 @@ def _entries(content: bytes) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
 
 
 def _no_docx(why: str) -> Invalid:
-    return Invalid("not-a-docx", f"{why}。请上传由 Word 或 WPS 保存的 .docx 文件。")
+    return Invalid("not-a-docx", f"{why}。请上传由 Word 或 WPS 保存的 .docx 文件。", why=why)
 
 
 def _too_big(why: str) -> Invalid:
-    return Invalid("package-too-big", f"{why}，已拒绝。请压缩图片或拆分文件后再上传。")
+    return Invalid("package-too-big", f"{why}，已拒绝。请压缩图片或拆分文件后再上传。", why=why)
