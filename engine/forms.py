@@ -1,0 +1,750 @@
+"""Forms 表单: form-js JSON that designers draw, resolved and validated here, never in the browser.
+
+A form is the bytes of ``<name>.form.json``. ``load`` refuses what it cannot render; ``Form.fields`` is what a
+page shows; ``Form.clean`` turns what people typed into typed values. Conditions, defaults and options are FEEL
+over the process data and the form's own values; a hidden field is never shown, asked for or accepted.
+
+What form-js does not know stands in a component's ``properties``:
+
+- ``default``: FEEL; what the field starts with while the process data has nothing for its key
+- ``prefill``: ``"false"``: never start with what the process data has (a decision is taken anew each round)
+
+A field that was not handed in at all keeps what it started with if it is read-only or has a default, is an
+error if it is required, and is otherwise left alone. A field handed in empty becomes ``None`` (a list ``[]``,
+a checkbox ``False``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+from engine import feel
+from engine.errors import Invalid
+from engine.patterns import LONGEST, compile_pattern
+
+#: Characters of a text by type, whatever a form says; rows of a list; components and bytes of a form.
+TEXT_LIMITS = {"textfield": 1_000, "textarea": 20_000}
+ROW_LIMIT = 200
+COMPONENT_LIMIT = 300
+FILE_LIMIT = 512 * 1024
+
+_INPUTS = {"textfield", "textarea", "number", "select", "radio", "checkbox", "checklist", "datetime"}
+_TYPES = _INPUTS | {"text", "separator", "group", "dynamiclist"}
+_KEY = re.compile(r"[^\W\d_]\w*")  # a FEEL name without spaces; "-" separates the parts of an HTML name
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,10})?")
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]"
+)  # no XML or database takes these
+_NOTHING: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: Any
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One component as drawn. Texts and bounds that start with ``=`` are still FEEL."""
+
+    type: str
+    key: str = ""
+    label: str = ""
+    description: str = ""
+    text: str = ""
+    required: bool = False
+    readonly: bool | str = False
+    hide: str = ""
+    default: str | None = None
+    prefill: bool = True
+    min: Any = None
+    max: Any = None
+    min_length: int = 0
+    max_length: int = 0
+    decimal_digits: int | None = None
+    pattern: re.Pattern[str] | None = None
+    pattern_message: str = ""
+    options: tuple[Option, ...] = ()
+    options_expression: str = ""
+    children: tuple[Component, ...] = ()
+    fixed_rows: bool = False
+    repetitions: int = 1
+    width: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One component as shown now.
+
+    :ivar name: name in HTML, such as ``目标-0-措施``
+    :ivar path: key of its error, such as ``目标[0].措施``
+    :ivar value: what was typed, else a process value; a list's value is in ``rows``
+    :ivar fields: a group's fields; a list's columns (without values)
+    :ivar rows: one tuple of fields a row
+    :ivar width: columns taken, of 16
+    """
+
+    type: str
+    name: str
+    path: str
+    label: str
+    description: str = ""
+    text: str = ""
+    value: Any = None
+    required: bool = False
+    readonly: bool = False
+    options: tuple[Option, ...] = ()
+    fields: tuple[Field, ...] = ()
+    rows: tuple[tuple[Field, ...], ...] = ()
+    fixed_rows: bool = False
+    width: int = 16
+    min: Any = None
+    max: Any = None
+    max_length: int = 0
+
+    @property
+    def value_text(self) -> str:
+        """The value as an HTML attribute holds it."""
+        return _as_text(self.value)
+
+    def chosen(self, option: Option) -> bool:
+        """Is this option (one of) the value?"""
+        values = self.value if isinstance(self.value, (list, tuple)) else [self.value]
+        return any(_as_text(value) == _as_text(option.value) for value in values if value is not None)
+
+    @property
+    def shown(self) -> str:
+        """The value as a person reads it: labels instead of values, a date in Chinese."""
+        if self.type in ("select", "radio", "checklist"):
+            return (
+                "、".join(option.label for option in self.options if self.chosen(option)) or self.value_text
+            )
+        if self.type == "checkbox":
+            return "是" if self.value in (True, "true", "on", "1") else "否"
+        if isinstance(self.value, date):
+            return f"{self.value.year}年{self.value.month}月{self.value.day}日"
+        return self.value_text
+
+
+class MultiValues(Protocol):
+    """What a web framework calls a multi-dict."""
+
+    def keys(self) -> Iterable[str]: ...
+    def getlist(self, key: str, /) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    components: tuple[Component, ...]
+
+    def fields(self, data: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> list[Field]:
+        """What the page shows.
+
+        :param data: the process data
+        :param raw: what was typed so far (a draft, a refused submission): shown as it is, conditions follow
+        """
+        raw = raw or {}
+        return list(_shown(self.components, raw, data, _context(self.components, raw, data), "", ""))
+
+    def clean(self, raw: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+        """Typed values of the visible fields.
+
+        :param raw: by key: text from a page or typed values from a program; a list's value is a list of
+            mappings. Unknown keys are ignored.
+        :raises Invalid: ``errors`` by path (``目标[0].措施``), one sentence each
+        """
+        values, errors = _clean(self.components, raw, data, _context(self.components, raw, data), "")
+        if errors:
+            raise Invalid("form", f"有 {len(errors)} 处需要修改：{next(iter(errors.values()))}", errors)
+        return values
+
+    def unflatten(self, sent: MultiValues) -> dict[str, Any]:
+        """A page's names and texts as ``raw``: ``目标-0-措施`` goes to its row, rows in order of number."""
+        names = list(sent.keys())
+        raw: dict[str, Any] = {}
+        for component in _flat(self.components):
+            if component.type == "dynamiclist":
+                if (rows := _rows_sent(component, names, sent)) is not None:
+                    raw[component.key] = rows
+            elif component.type in _INPUTS and component.key in names:
+                raw[component.key] = _sent(component, component.key, sent)
+        return raw
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The process variables that the form can write."""
+        return tuple(component.key for component in _flat(self.components) if component.key)
+
+
+# ---------------------------------------------------------------- loading
+
+
+def load(content: bytes) -> Form:
+    """Read a form.
+
+    :raises Invalid: no form-js JSON, or components that cannot be rendered; ``errors`` by component id
+    """
+    problems: dict[str, str] = {}
+    if len(content) > FILE_LIMIT:
+        raise Invalid("form-file", f"表单文件超过 {FILE_LIMIT // 1024} KB。")
+    try:
+        schema = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_no_duplicates)
+    except Invalid:
+        raise
+    except (ValueError, RecursionError):
+        raise Invalid("form-file", "表单文件不是有效的 JSON。") from None
+    if not isinstance(schema, dict) or not isinstance(schema.get("components"), list):
+        raise Invalid("form-file", "表单文件里没有 components 列表，请用表单设计器保存后再上传。")
+    loader = _Loader(problems)
+    components = loader.components(schema["components"], _TYPES, set())
+    if problems:
+        name, sentence = next(iter(problems.items()))
+        raise Invalid("form-component", f"表单组件“{name}”：{sentence}", problems)
+    return Form(components)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        name = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
+        raise Invalid("form-file", f"表单文件里同一对象的“{name[:60]}”写了两次。")
+    return found
+
+
+class _Loader:
+    """Reads components and notes every problem under the component's id (or key, or place)."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        self.problems = problems
+        self.count = 0
+
+    def components(self, drawn: Any, allowed: set[str], keys: set[str]) -> tuple[Component, ...]:
+        found = []
+        for at, one in enumerate(drawn if isinstance(drawn, list) else [drawn]):
+            self.count += 1
+            if not isinstance(one, dict):
+                self.problems[f"第 {at + 1} 个组件"] = "不是对象。"
+                continue
+            name = str(one.get("id") or one.get("key") or f"第 {at + 1} 个组件")[:60]
+            if self.count > COMPONENT_LIMIT:
+                self.problems[name] = f"一个表单最多 {COMPONENT_LIMIT} 个组件。"
+                break
+            try:
+                found.append(self.component(one, allowed, keys))
+            except Invalid as problem:
+                self.problems[name] = str(problem)
+            except (TypeError, ValueError, AttributeError, ArithmeticError):
+                self.problems[name] = "属性的类型不对，请用表单设计器检查。"
+        return tuple(found)
+
+    def component(self, one: dict[str, Any], allowed: set[str], keys: set[str]) -> Component:
+        kind = one.get("type")
+        if kind not in _TYPES:
+            raise _wrong(f"不支持“{str(kind)[:30]}”类型的组件。")
+        if kind not in allowed:
+            raise _wrong(f"列表里不能放“{kind}”类型的组件。")
+        if kind == "datetime" and one.get("subtype", "date") != "date":
+            raise _wrong("日期时间组件只支持日期（subtype: date）。")
+        if kind == "group" and one.get("path"):
+            raise _wrong("分组不能有自己的路径（path），请留空。")
+        key = self.key(one, kind, keys)
+        rules, properties = one.get("validate") or {}, one.get("properties") or {}
+        expression = str(one.get("valuesExpression") or "")
+        return Component(
+            type=kind,
+            key=key,
+            label=str(one.get("label") or ""),
+            description=str(one.get("description") or ""),
+            text=str(one.get("text") or ""),
+            required=bool(rules.get("required")),
+            readonly=_flag(one.get("readonly")) or _flag(one.get("disabled")),
+            hide=_expression((one.get("conditional") or {}).get("hide")),
+            default=_default_of(one, properties),
+            prefill=str(properties.get("prefill", "true")).lower() != "false",
+            min=_bound(rules.get("min")),
+            max=_bound(rules.get("max")),
+            min_length=int(rules.get("minLength") or 0),
+            max_length=min(
+                int(rules.get("maxLength") or TEXT_LIMITS.get(kind, 0)), TEXT_LIMITS.get(kind, ROW_LIMIT)
+            ),
+            decimal_digits=None if one.get("decimalDigits") is None else int(one["decimalDigits"]),
+            pattern=compile_pattern(str(rules["pattern"])) if rules.get("pattern") else None,
+            pattern_message=str(rules.get("patternErrorMessage") or ""),
+            options=() if expression else _options(one.get("values") or ()),
+            options_expression=_expression(expression),
+            children=self.children(one, kind, keys),
+            fixed_rows=one.get("allowAddRemove") is False,
+            repetitions=max(0, min(int(one.get("defaultRepetitions", 1)), 20)),
+            width=int((one.get("layout") or {}).get("columns") or 16),
+        )
+
+    def key(self, one: dict[str, Any], kind: str, keys: set[str]) -> str:
+        if kind not in _INPUTS and kind != "dynamiclist":
+            return ""
+        key = one.get("key") or one.get("path")
+        if not isinstance(key, str) or not _KEY.fullmatch(key) or len(key) > 60:
+            raise _wrong("键（key）应是变量名：以汉字或字母开头，只含汉字、字母、数字和下划线。")
+        if key in keys:
+            raise _wrong(f"键“{key}”与另一个组件重复。")
+        keys.add(key)
+        return key
+
+    def children(self, one: dict[str, Any], kind: str, keys: set[str]) -> tuple[Component, ...]:
+        if kind == "group":
+            return self.components(one.get("components") or [], _TYPES, keys)
+        if kind == "dynamiclist":
+            return self.components(one.get("components") or [], _INPUTS, set())
+        return ()
+
+
+def _wrong(sentence: str) -> Invalid:
+    return Invalid("form-component", sentence)
+
+
+def _flag(value: Any) -> bool | str:
+    return _expression(value) if isinstance(value, str) and value.startswith("=") else bool(value)
+
+
+def _expression(value: Any) -> str:
+    """FEEL without its leading ``=``; checked for syntax."""
+    if not value:
+        return ""
+    if not isinstance(value, str):
+        raise _wrong("条件和表达式应写成 FEEL 文本。")
+    source = value.removeprefix("=").strip()
+    feel.parse(source)
+    return source
+
+
+def _default_of(one: dict[str, Any], properties: Mapping[str, Any]) -> str | None:
+    """Our FEEL default, else form-js's literal one as FEEL."""
+    if "default" in properties:
+        return _expression(str(properties["default"])) or None
+    literal = one.get("defaultValue")
+    return None if literal in (None, "", []) else json.dumps(literal, ensure_ascii=False)
+
+
+def _bound(value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.startswith("="):
+        return "=" + _expression(value)
+    if isinstance(value, str) and (day := _day(value)):
+        return day
+    return Decimal(str(value))
+
+
+def _options(values: Any) -> tuple[Option, ...]:
+    """Options from texts or from ``{label, value}``; anything else counts as its text."""
+    found = []
+    for one in values:
+        if isinstance(one, Mapping):
+            value = one.get("value")
+            found.append(Option(value, str(one.get("label") or _as_text(value))))
+        else:
+            found.append(Option(one, _as_text(one)))
+    return tuple(option for option in found if option.value is not None)
+
+
+# ---------------------------------------------------------------- resolving
+
+
+def _flat(components: Iterable[Component]) -> Iterator[Component]:
+    """The components with groups opened."""
+    for component in components:
+        yield component
+        if component.type == "group":
+            yield from _flat(component.children)
+
+
+def _resolve(value: Any, context: Mapping[str, Any]) -> Any:
+    """A literal, or what its FEEL says."""
+    if isinstance(value, str) and value.startswith("="):
+        return feel.evaluate(value[1:], context)
+    return value
+
+
+def _holds(expression: str | bool, context: Mapping[str, Any]) -> bool:
+    return (
+        feel.evaluate(expression, context) is True
+        if isinstance(expression, str) and expression
+        else expression is True
+    )
+
+
+def _options_of(component: Component, context: Mapping[str, Any]) -> tuple[Option, ...]:
+    if not component.options_expression:
+        return component.options
+    found = feel.evaluate(component.options_expression, context)
+    return _options(found if isinstance(found, list) else () if found is None else [found])
+
+
+def _initial(component: Component, data: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
+    """What the field starts with."""
+    value = data.get(component.key) if component.prefill else None
+    if value is None and component.default is not None:
+        value = feel.evaluate(component.default, context)
+    return value
+
+
+def _context(
+    components: tuple[Component, ...],
+    raw: Mapping[str, Any],
+    data: Mapping[str, Any],
+    around: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Process data under the form's own values, read leniently: what conditions and options are asked about.
+
+    :param around: for a row of a list: the context of the list
+    """
+    context = {**(around or {}), **data}
+    for component in _flat(components):
+        if not component.key:
+            continue
+        value: Any = None
+        if component.key not in raw or _holds(component.readonly, context):
+            value = _initial(component, data, context)
+        elif component.type == "dynamiclist":
+            keys = [child.key for child in component.children]
+            value = []
+            for row, base in _rows(component, raw[component.key], _initial(component, data, context)):
+                within = _context(component.children, row, base, context)
+                value.append({**base, **{key: within[key] for key in keys}})
+        else:
+            try:
+                value = _read(component, raw[component.key], context)
+            except ValueError:
+                value = None
+        context[component.key] = value
+    return context
+
+
+def _rows(component: Component, given: Any, base: Any) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Rows as (handed in, process data). Rows that people add or remove have no counterpart."""
+    rows = [row for row in given if isinstance(row, Mapping)] if isinstance(given, (list, tuple)) else []
+    if not component.fixed_rows:
+        return [(row, {}) for row in rows[: ROW_LIMIT + 1]]
+    known = [row for row in base if isinstance(row, Mapping)] if isinstance(base, (list, tuple)) else []
+    return [(rows[at] if at < len(rows) else {}, row) for at, row in enumerate(known)]
+
+
+def _shown(
+    components: Iterable[Component],
+    raw: Mapping[str, Any],
+    data: Mapping[str, Any],
+    context: Mapping[str, Any],
+    name: str,
+    path: str,
+) -> Iterator[Field]:
+    for component in components:
+        if _holds(component.hide, context):
+            continue
+        value = raw.get(component.key)
+        readonly = _holds(component.readonly, context)
+        if component.key and (component.key not in raw or readonly):
+            value = _initial(component, data, context)
+        shown = Field(
+            type=component.type,
+            name=name + component.key,
+            path=path + component.key,
+            label=str(_resolve(component.label, context) or ""),
+            description=str(_resolve(component.description, context) or ""),
+            text=str(_resolve(component.text, context) or ""),
+            value=value,
+            required=component.required,
+            readonly=readonly,
+            options=_options_of(component, context),
+            fixed_rows=component.fixed_rows,
+            width=component.width,
+            min=_resolve(component.min, context),
+            max=_resolve(component.max, context),
+            max_length=component.max_length,
+        )
+        if component.type == "group":
+            yield _with(shown, fields=tuple(_shown(component.children, raw, data, context, name, path)))
+        elif component.type == "dynamiclist":
+            yield _with(shown, **_rows_shown(component, raw, value, data, context))
+        else:
+            yield shown
+
+
+def _with(shown: Field, **changes: Any) -> Field:
+    return Field(**{slot: getattr(shown, slot) for slot in Field.__slots__} | changes)
+
+
+def _rows_shown(
+    component: Component,
+    raw: Mapping[str, Any],
+    value: Any,
+    data: Mapping[str, Any],
+    context: Mapping[str, Any],
+) -> dict[str, Any]:
+    if component.fixed_rows or component.key in raw:
+        rows = _rows(component, raw.get(component.key), _initial(component, data, context))
+    else:  # rows as they stand: nothing typed yet, so the process data are the rows
+        known = [row for row in value if isinstance(row, Mapping)] if isinstance(value, (list, tuple)) else []
+        rows = [({}, row) for row in known or [{}] * component.repetitions]
+    shown = []
+    for at, (row, base) in enumerate(rows):
+        within = _context(component.children, row, base, context)
+        shown.append(
+            tuple(
+                _shown(
+                    component.children, row, base, within, f"{component.key}-{at}-", f"{component.key}[{at}]."
+                )
+            )
+        )
+    columns = tuple(_shown(component.children, {}, {}, context, f"{component.key}-#-", ""))
+    return {"rows": tuple(shown), "fields": columns}
+
+
+# ---------------------------------------------------------------- validating
+
+
+def _clean(
+    components: Sequence[Component],
+    raw: Mapping[str, Any],
+    data: Mapping[str, Any],
+    context: dict[str, Any],
+    path: str,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for component in components:
+        if _holds(component.hide, context):
+            for inner in _flat((component,)):
+                context[inner.key] = None  # a field behind this one must not lean on what nobody saw
+        elif component.type == "group":
+            inner_values, inner_errors = _clean(component.children, raw, data, context, path)
+            values |= inner_values
+            errors |= inner_errors
+        elif component.key:
+            key = component.key
+            try:
+                value = _value(component, raw, data, context, errors, path)
+            except ValueError as problem:
+                errors[path + key] = str(problem)
+                continue
+            if value is not _NOTHING:
+                values[key] = context[key] = value
+    return values, errors
+
+
+def _value(
+    component: Component,
+    raw: Mapping[str, Any],
+    data: Mapping[str, Any],
+    context: Mapping[str, Any],
+    errors: dict[str, str],
+    path: str,
+) -> Any:
+    """The typed value of a visible field, or ``_NOTHING`` where it is left alone.
+
+    :raises ValueError: the sentence for the person
+    """
+    given = raw.get(component.key, _NOTHING)
+    if _holds(component.readonly, context):
+        value = _initial(component, data, context)
+        return _NOTHING if value is None else value
+    if given is _NOTHING:
+        if component.default is None:
+            if component.required:
+                raise ValueError(_asked(component, context))
+            return _NOTHING
+        given = _initial(component, data, context)
+    if component.type == "dynamiclist":
+        return _list_value(component, given, data, context, errors, path)
+    value = _read(component, given, context)
+    if component.required and (value is None or value is False or value == []):
+        raise ValueError(_asked(component, context))
+    if value is not None:
+        _check(component, value, context)
+    return value
+
+
+def _list_value(
+    component: Component,
+    given: Any,
+    data: Mapping[str, Any],
+    context: Mapping[str, Any],
+    errors: dict[str, str],
+    path: str,
+) -> list[dict[str, Any]]:
+    found = []
+    rows = _rows(component, given, _initial(component, data, context))
+    if len(rows) > (component.max_length or ROW_LIMIT):
+        raise ValueError(f"最多 {component.max_length or ROW_LIMIT} 行")
+    for at, (row, base) in enumerate(rows):
+        if not component.fixed_rows and _is_blank(component, row):
+            continue
+        within = _context(component.children, row, base, context)
+        values, wrong = _clean(component.children, row, base, within, f"{path}{component.key}[{at}].")
+        errors |= wrong
+        found.append({**dict.fromkeys(child.key for child in component.children), **base, **values})
+    least = max(component.min_length, 1 if component.required else 0)
+    if len(found) < least:
+        raise ValueError(f"请至少填写 {least} 行" if least > 1 else _asked(component, context))
+    return found
+
+
+def _is_blank(component: Component, row: Mapping[str, Any]) -> bool:
+    """Has nobody typed into this row? A choice that started filled does not count."""
+    return all(
+        row.get(child.key) in (None, [], False, "false")
+        or _as_text(row[child.key]).strip() in ("", (child.default or "").strip('"'))
+        for child in component.children
+    )
+
+
+def _asked(component: Component, context: Mapping[str, Any]) -> str:
+    label = str(_resolve(component.label, context) or component.key)
+    match component.type:
+        case "select" | "radio" | "checklist":
+            return f"请选择“{label}”"
+        case "checkbox":
+            return f"请勾选“{label}”"
+    return f"请填写“{label}”"
+
+
+def _check(component: Component, value: Any, context: Mapping[str, Any]) -> None:
+    """:raises ValueError: out of the component's bounds"""
+    if isinstance(value, str) and component.type in TEXT_LIMITS:
+        if len(value) < component.min_length:
+            raise ValueError(f"至少 {component.min_length} 个字，现在 {len(value)} 个")
+        if len(value) > component.max_length:
+            raise ValueError(f"最多 {component.max_length} 个字，现在 {len(value)} 个")
+        if component.pattern and (len(value) > LONGEST or not component.pattern.fullmatch(value)):
+            raise ValueError(component.pattern_message or "格式不正确")
+    elif component.type in ("number", "datetime"):
+        low, high = _resolve(component.min, context), _resolve(component.max, context)
+        words = ("早于", "晚于") if component.type == "datetime" else ("小于", "大于")
+        if _comparable(low, value) and value < low:
+            raise ValueError(f"不能{words[0]} {_as_text(low)}")
+        if _comparable(high, value) and value > high:
+            raise ValueError(f"不能{words[1]} {_as_text(high)}")
+
+
+def _comparable(bound: Any, value: Any) -> bool:
+    numbers = (int, Decimal)
+    if isinstance(value, numbers):
+        return isinstance(bound, numbers)
+    return type(bound) is type(value)
+
+
+def _read(component: Component, given: Any, context: Mapping[str, Any]) -> Any:
+    """The typed value; None where nothing was given.
+
+    :raises ValueError: no value of this type
+    """
+    match component.type:
+        case "textfield" | "textarea":
+            return _text(component, given)
+        case "number":
+            return _number(component, given)
+        case "checkbox":
+            return given in (True, "true", "on", "1", "是")
+        case "datetime":
+            return _date(given)
+        case "checklist":
+            chosen = given if isinstance(given, (list, tuple)) else [given]
+            options = _options_of(component, context)
+            return [_choice(options, one) for one in dict.fromkeys(map(_as_text, chosen)) if one != ""]
+    if isinstance(given, (list, tuple, dict)):
+        raise ValueError("只能选择一项")
+    return None if _as_text(given) == "" else _choice(_options_of(component, context), _as_text(given))
+
+
+def _text(component: Component, given: Any) -> str | None:
+    if isinstance(given, (list, tuple, dict, bool)):
+        raise ValueError("请输入文字")
+    text = _UNPRINTABLE.sub("", _as_text(given)).replace("\r\n", "\n").replace("\r", "\n").strip()
+    if component.type == "textfield":
+        text = " ".join(text.split("\n"))
+    return text or None
+
+
+def _number(component: Component, given: Any) -> int | Decimal | None:
+    if isinstance(given, (bool, list, tuple, dict)):
+        raise ValueError("请输入数字")
+    text = unicodedata.normalize(
+        "NFKC", _as_text(given)
+    ).strip()  # an input method's full-width digits are digits
+    if not text:
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("请输入数字")
+    number = Decimal(text)
+    digits = component.decimal_digits
+    if digits is not None and -int(number.as_tuple().exponent) > digits:
+        raise ValueError(f"最多 {digits} 位小数" if digits else "请输入整数")
+    return int(number) if "." not in text else number
+
+
+def _day(text: str) -> date | None:
+    """2026-04-30, 2026/4/30 or 2026年4月30日; None for anything else."""
+    match = _DATE.fullmatch(text.strip())
+    try:
+        return date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None
+
+
+def _date(given: Any) -> date | None:
+    if isinstance(given, date) and not isinstance(given, datetime):
+        return given
+    text = given.strip() if isinstance(given, str) else _as_text(given)
+    if not text:
+        return None
+    if (day := _day(unicodedata.normalize("NFKC", text))) is None:
+        raise ValueError("请输入日期，如 2026-04-30")
+    return day
+
+
+def _choice(options: Sequence[Option], given: str) -> Any:
+    for option in options:
+        if _as_text(option.value) == given:
+            return option.value
+    raise ValueError("所选的项不在允许的范围内，请重新选择")
+
+
+def _as_text(value: Any) -> str:
+    """The text that a page would hand in for the value."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (float, Decimal)) and -(10**20) < value < 10**20:
+        return format(Decimal(str(value)), "f")
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+# ---------------------------------------------------------------- a page's names
+
+
+def _sent(component: Component, name: str, sent: MultiValues) -> Any:
+    """A checklist gives all its values; of a box and its hidden twin the last one speaks."""
+    values = sent.getlist(name)
+    if component.type == "checklist":
+        return [value for value in values if value]
+    return values[-1] if values else ""
+
+
+def _rows_sent(component: Component, names: Sequence[str], sent: MultiValues) -> list[dict[str, Any]] | None:
+    children = {child.key: child for child in component.children}
+    rows: dict[int, dict[str, Any]] = {}
+    for name in names:
+        match name.split("-"):
+            case [component.key, number, key] if key in children and number.isdecimal() and len(number) < 7:
+                rows.setdefault(int(number), {})[key] = _sent(children[key], name, sent)
+    if not rows and component.key not in names:
+        return None
+    return [rows[number] for number in sorted(rows)]
