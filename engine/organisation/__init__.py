@@ -1,0 +1,1 @@
+"""The organisation: Party units, departments, people, posts, delegation, accounts; import from a workbook."""
