@@ -108,10 +108,14 @@ class Database:
             self.engine = _sqlite(parsed, readonly=False)
             self.read_engine = _sqlite(parsed, readonly=True)
         elif parsed.get_backend_name() == "postgresql":
-            self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20)
+            self.engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20
+            )
             self.read_engine = self.engine
         else:
-            raise SettingsError("database-url", f"LVZE_DATABASE_URL 只支持 SQLite 与 PostgreSQL，不支持 {parsed.drivername}")
+            raise SettingsError(
+                "database-url", f"LVZE_DATABASE_URL 只支持 SQLite 与 PostgreSQL，不支持 {parsed.drivername}"
+            )
         # Eight threads that fight for SQLite's file lock wait 25 times longer than eight that queue here.
         self._writing = threading.RLock() if self.is_sqlite else None
         self._write = sessionmaker(self.engine, expire_on_commit=False)

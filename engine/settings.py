@@ -47,7 +47,9 @@ class Settings:
         try:
             make_url(url)
         except ArgumentError:
-            raise SettingsError("database-url", "LVZE_DATABASE_URL 不是数据库地址，应形如 sqlite:///路径 或 postgresql://…") from None
+            raise SettingsError(
+                "database-url", "LVZE_DATABASE_URL 不是数据库地址，应形如 sqlite:///路径 或 postgresql://…"
+            ) from None
         return cls(
             home=home,
             database_url=url,

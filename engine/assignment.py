@@ -1,0 +1,249 @@
+"""Who may do a work item. Candidates are stored as keys, a person or a post at a unit, and joined at read with today's holders.
+
+Candidates have ranks: the lowest rank with somebody eligible today counts. So a deputy steps in for a secretary who is away from
+the post or stands on the document's other side, and where nobody is left the superior's 党务干事 sees the item ("岗位空缺").
+A change of secretary needs no change here: open items follow the post.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+
+from engine.bpmn.model import Element, resolve
+from engine.database import Table
+from engine.errors import NotExecutable
+from engine.organisation import delegation, posts, units
+from engine.organisation.people import Person
+from engine.organisation.posts import Holding
+from engine.organisation.units import Unit
+
+if TYPE_CHECKING:
+    from engine.work_items import WorkItem
+
+#: nobody eligible holds any of the posts asked for: the superior's 党务干事 sees to it
+VACANCY = 9
+CARETAKER = "党务干事"
+
+
+class Candidate(Table):
+    """A person, or whoever holds a post at a unit, may do an open work item."""
+
+    __tablename__ = "work_item_candidate"
+    __table_args__ = (
+        Index("ix_work_item_candidate_item", "work_item_id", "rank"),
+        Index("ix_work_item_candidate_person", "person_id"),
+        Index("ix_work_item_candidate_post", "unit_id", "post"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    work_item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"))
+    rank: Mapped[int]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    post: Mapped[str | None] = mapped_column(String(12))
+    excluded: Mapped[bool] = mapped_column(default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """How a person comes to act.
+
+    :ivar post: printed capacity, such as ``中共…支部委员会书记``; None for a person named as such
+    :ivar on_behalf_of: the person in whose place he acts under a delegation
+    :ivar vacancy: the posts asked for are vacant; he sees to it for the superior
+    """
+
+    person_id: int
+    name: str
+    rank: int
+    post: str | None
+    unit_id: int | None
+    on_behalf_of: int | None = None
+    vacancy: bool = False
+
+
+def assign(
+    session: Session, items: Sequence[tuple[WorkItem, Element, Mapping[str, Any]]], at: datetime
+) -> None:
+    """Store the candidates of new work items."""
+    assign_ids(session, [(item.id, element, data) for item, element, data in items], at)
+
+
+def assign_ids(
+    session: Session, items: Sequence[tuple[int, Element, Mapping[str, Any]]], at: datetime
+) -> None:
+    """One INSERT for all of them."""
+    rows = [row for item, element, data in items for row in _rows(item, element, data, at)]
+    superiors = {row["unit_id"] for row in rows if row["rank"] == VACANCY}
+    if superiors:
+        parent = {
+            i: p for i, p in session.execute(select(Unit.id, Unit.parent_id).where(Unit.id.in_(superiors)))
+        }
+        for row in rows:
+            if row["rank"] == VACANCY:
+                row["unit_id"] = parent.get(row["unit_id"]) or row["unit_id"]
+    if rows:
+        session.execute(insert(Candidate), rows)
+
+
+def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) -> list[dict[str, Any]]:
+    def row(
+        rank: int,
+        person: int | None = None,
+        unit: int | None = None,
+        post: str | None = None,
+        excluded: bool = False,
+    ) -> dict[str, Any]:
+        return {
+            "work_item_id": item,
+            "rank": rank,
+            "person_id": person,
+            "unit_id": unit,
+            "post": post,
+            "excluded": excluded,
+        }
+
+    rows: list[dict[str, Any]] = []
+    for assigned in element.assignment:
+        rows += [row(0, person=p) for p in _ids(resolve(assigned.person, data, at))]
+        if assigned.posts:
+            for unit in _ids(resolve(assigned.unit, data, at)):
+                rows += [row(0, unit=unit, post=post) for post in assigned.posts]
+                rows += [row(rank, unit=unit, post=post) for rank, post in enumerate(assigned.otherwise, 1)]
+                rows.append(row(VACANCY, unit=unit, post=CARETAKER))
+        rows += [row(0, person=p, excluded=True) for p in _ids(resolve(assigned.exclude, data, at))]
+    if not any(not r["excluded"] for r in rows):
+        raise NotExecutable(
+            "nobody",
+            f"“{element.name or element.id}”没有可以办理的人：请检查该任务的办理人表达式。",
+            element=element.id,
+        )
+    return rows
+
+
+def _ids(value: Any) -> list[int]:
+    """A person or unit as an expression may give it: an id, an object with one, or a list of either."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return [i for one in value for i in _ids(one)]
+    if isinstance(value, dict):
+        return _ids(value.get("person") if "person" in value else value.get("id"))
+    return [int(value)]
+
+
+def _holds(candidate: Any, holding: Any, on: date) -> ColumnElement[bool]:
+    return and_(
+        holding.unit_id == candidate.unit_id,
+        holding.post == candidate.post,
+        holding.person_id.is_not(None),
+        holding.on(on),
+    )
+
+
+def _excluded(work_item: Any, person: Any) -> ColumnElement[bool]:
+    out = aliased(Candidate)
+    return exists().where(out.work_item_id == work_item, out.excluded, out.person_id == person)
+
+
+def _mine(selves: Sequence[int], on: date) -> Select[Any]:
+    """(candidate, holding, person) rows through which these persons are eligible at the rank that counts today."""
+    held, better, theirs = aliased(Holding), aliased(Candidate), aliased(Holding)
+    # CASE keeps one column for "who this row means": the person named, or the holder of the post
+    person = _person(Candidate, held)
+    stands_before = (
+        exists()
+        .where(better.work_item_id == Candidate.work_item_id, better.rank < Candidate.rank, ~better.excluded)
+        .where(
+            or_(
+                and_(better.person_id.is_not(None), ~_excluded(better.work_item_id, better.person_id)),
+                exists().where(_holds(better, theirs, on), ~_excluded(better.work_item_id, theirs.person_id)),
+            )
+        )
+    )
+    return (
+        select(Candidate, held, person.label("person_id"))
+        .outerjoin(held, _holds(Candidate, held, on))
+        .where(
+            ~Candidate.excluded,
+            person.in_(selves),
+            ~_excluded(Candidate.work_item_id, person),
+            ~stands_before,
+        )
+    )
+
+
+def _person(candidate: Any, held: Any) -> ColumnElement[Any]:
+
+    return func.coalesce(candidate.person_id, held.person_id)
+
+
+def selves(session: Session, person_id: int, on: date) -> list[int]:
+    """The person, and everybody in whose place he acts today."""
+    return [person_id, *delegation.acts_for(session, person_id, on)]
+
+
+def eligibility(session: Session, work_item_id: int, person_id: int, on: date) -> Eligibility | None:
+    """How the person may act on the item today, or None."""
+    mine = (
+        _mine(selves(session, person_id, on), on)
+        .where(Candidate.work_item_id == work_item_id)
+        .order_by(Candidate.rank)
+    )
+    named = aliased(Person)
+    row = session.execute(mine.add_columns(named.name).join(named, named.id == person_id)).first()
+    if row is None:
+        return None
+    candidate, holding, whose, name = row
+    return Eligibility(
+        person_id=person_id,
+        name=name,
+        rank=candidate.rank,
+        post=posts.capacity(holding, units.name_on(session, holding.unit_id, on).name)
+        if holding is not None
+        else None,
+        unit_id=candidate.unit_id,
+        on_behalf_of=whose if whose != person_id else None,
+        vacancy=candidate.rank == VACANCY,
+    )
+
+
+def items_of(person_ids: Sequence[int], on: date) -> Select[Any]:
+    """The ids of work items for which these persons are eligible today, open or closed."""
+    return _mine(person_ids, on).with_only_columns(Candidate.work_item_id)
+
+
+def candidates(
+    session: Session, work_item_id: int, on: date
+) -> list[tuple[Candidate, Person | None, Unit | None]]:
+    """Everybody the item's candidates mean today, by rank, for display: (candidate, person or None where vacant, unit)."""
+    held, person = aliased(Holding), aliased(Person)
+    return [
+        (candidate, who, unit)
+        for candidate, who, unit in session.execute(
+            select(Candidate, person, Unit)
+            .outerjoin(held, _holds(Candidate, held, on))
+            .outerjoin(person, person.id == _person(Candidate, held))
+            .outerjoin(Unit, Unit.id == Candidate.unit_id)
+            .where(Candidate.work_item_id == work_item_id, ~Candidate.excluded)
+            .order_by(Candidate.rank, Candidate.id)
+        )
+    ]

@@ -1,0 +1,153 @@
+"""What a designer wrote, element by element: the diagram's meaning without its picture.
+
+Attributes marked *expression* are FEEL when they begin with ``=``, otherwise the text itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from engine import feel
+from engine.errors import NotExecutable
+
+
+def resolve(text: str | None, data: Mapping[str, Any], now: datetime | None = None) -> Any:
+    """The value of an *expression* attribute.
+
+    :raises NotExecutable: the expression has an error; the message names it
+    """
+    if text is None or not text.startswith("="):
+        return text
+    return evaluate(text, data, now)
+
+
+def evaluate(text: str, data: Mapping[str, Any], now: datetime | None = None) -> Any:
+    """The value of a FEEL expression, with or without a leading ``=``."""
+    source = text.strip().removeprefix("=")
+    try:
+        return feel.evaluate(source, data, now=now)
+    except feel.FeelSyntaxError as error:
+        raise NotExecutable("expression", f"表达式“{source}”无法计算：{error}", expression=source) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Who may do a user task.
+
+    :ivar person: expression -> a person's id, or a list of them
+    :ivar posts: posts of the first choice, any of them
+    :ivar unit: expression -> the unit at which the posts are held
+    :ivar otherwise: posts that step in, in order, when nobody eligible holds the first
+    :ivar exclude: expression -> persons who may not do it (one person on both sides of a document)
+    """
+
+    person: str | None = None
+    posts: tuple[str, ...] = ()
+    unit: str | None = None
+    otherwise: tuple[str, ...] = ()
+    exclude: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureRequest:
+    """The completion of this user task carries a signature's outcome for one slot of one or more documents."""
+
+    document: str
+    slot: str
+    capacity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Multi-instance characteristics; ``collection`` and ``cardinality`` are expressions, exactly one is set."""
+
+    collection: str | None
+    cardinality: str | None
+    sequential: bool
+    item: str | None = None
+    output: str | None = None
+    outputs: str | None = None
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One flow node.
+
+    :ivar kind: BPMN's local tag name, such as ``userTask``
+    :ivar scope: the id of the process or sub-process that holds it
+    """
+
+    id: str
+    kind: str
+    name: str
+    scope: str
+    form: str | None = None
+    assignment: tuple[Assignment, ...] = ()
+    title: str | None = None
+    due: str | None = None
+    document: str | None = None
+    signature: SignatureRequest | None = None
+    result: str | None = None
+    opinion_required: str | None = None
+    operation: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    decision: tuple[str, str, str] | None = None
+    called: str | None = None
+    loop: Loop | None = None
+    starter_posts: tuple[str, ...] = ()
+    starter_member: bool = False
+    attached_to: str | None = None
+    interrupting: bool = True
+    timer: tuple[str, str] | None = None
+    flows: tuple[str, ...] = ()
+
+    @property
+    def is_fanout(self) -> bool:
+        """Its children are rows: a multi-instance of anything, or a called process."""
+        return self.loop is not None or self.kind == "callActivity"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A readable BPMN file: its one executable process, and every flow node by id.
+
+    :ivar conditions: sequence flow id -> FEEL source
+    """
+
+    key: str
+    name: str
+    elements: Mapping[str, Element]
+    conditions: Mapping[str, str]
+    title: str | None = None
+    business_key: str | None = None
+
+    @property
+    def start(self) -> Element:
+        return next(e for e in self.elements.values() if e.kind == "startEvent" and e.scope == self.key)
+
+    def references(self) -> dict[str, set[str]]:
+        """What the deployment must pin: kind of resource -> literal names."""
+        found: dict[str, set[str]] = {
+            "form": set(),
+            "decision": set(),
+            "template": set(),
+            "ledger": set(),
+            "process": set(),
+        }
+        for element in self.elements.values():
+            if element.form:
+                found["form"].add(element.form)
+            if element.decision:
+                found["decision"].add(element.decision[0])
+            if element.called:
+                found["process"].add(element.called)
+            for kind in ("template", "ledger"):
+                value = element.inputs.get(kind, "=") if element.operation else "="
+                if not value.startswith("="):
+                    found[kind].add(value)
+        return found

@@ -1,0 +1,225 @@
+"""Deployments and process definitions: what was deployed, immutable, by digest."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from engine import blobs, dmn, forms, ledgers, rules, values
+from engine.bpmn.execution import Process
+from engine.bpmn.parser import parse_xml
+from engine.database import Table, UtcDateTime, Values
+from engine.errors import Finding, NotFound, Refused
+
+MEDIA_TYPES = {
+    ".bpmn": "application/bpmn+xml",
+    ".dmn": "application/dmn+xml",
+    ".json": "application/json",
+    ".yaml": "application/yaml",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+}
+
+
+class Deployment(Table):
+    """One act of deploying."""
+
+    __tablename__ = "deployment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    deployed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deployed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class ProcessDefinition(Table):
+    """A version of a process. ``resources``: file name -> blob digest; ``called``: process key -> definition id.
+
+    ``digest`` covers the diagram and everything pinned; equal to the latest version's digest makes no new version.
+    """
+
+    __tablename__ = "process_definition"
+    __table_args__ = (UniqueConstraint("key", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    name: Mapped[str] = mapped_column(String(200))
+    deployment_id: Mapped[int] = mapped_column(ForeignKey("deployment.id"))
+    digest: Mapped[str] = mapped_column(String(64))
+    bpmn_digest: Mapped[str] = mapped_column(ForeignKey("blob.digest"))
+    resources: Mapped[dict[str, str]] = mapped_column(Values)
+    called: Mapped[dict[str, int]] = mapped_column(Values)
+    spec: Mapped[str] = mapped_column(Text, deferred=True)
+    findings: Mapped[list[Any]] = mapped_column(Values)
+    deployed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def lint(session: Session, files: Mapping[str, bytes]) -> list[Finding]:
+    """Every finding on a process folder's files; nothing is stored."""
+    try:
+        _check(session, files)
+    except Refused as refused:
+        return refused.findings
+    return _check(session, files)[1]
+
+
+def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[Finding], str, bytes, str]:
+    diagrams = [name for name in files if name.endswith(".bpmn")]
+    if len(diagrams) != 1:
+        raise Refused(
+            [Finding("one-diagram", f"一个流程文件夹应有且只有一个 .bpmn 文件，现有 {len(diagrams)} 个。")]
+        )
+    (name,) = diagrams
+    known = set(session.scalars(select(ProcessDefinition.key).distinct()))
+    findings = rules.check(parse_xml(files[name]), files, known)
+    if any(finding.severity == "error" for finding in findings):
+        raise Refused(findings)
+    process, spec = Process.compile(files[name])
+    return process, findings, spec, files[name], name
+
+
+def deploy(
+    session: Session, files: Mapping[str, bytes], *, by: int | None, at: datetime
+) -> ProcessDefinition:
+    """Deploy a process folder: exactly one .bpmn and what it refers to.
+
+    :raises Refused: findings; nothing was deployed
+    """
+    process, findings, spec, diagram, diagram_name = _check(session, files)
+    model = process.model
+    references = model.references()
+    pinned = {name for kind in ("form", "decision", "template", "ledger") for name in references[kind]}
+    stored = {n: f"{n}.ledger.yaml" for n in references["ledger"]}
+    resources = {
+        name: blobs.put(session, files[stored.get(name, name)], _media_type(stored.get(name, name)), at)
+        for name in sorted(pinned)
+    }
+    called = {key: latest(session, key).id for key in sorted(references["process"] - {model.key})}
+    bpmn_digest = blobs.put(session, diagram, MEDIA_TYPES[".bpmn"], at)
+    digest = blobs.digest_of(values.dumps([bpmn_digest, resources, called]).encode())
+    former = session.scalar(
+        select(ProcessDefinition)
+        .where(ProcessDefinition.key == model.key)
+        .order_by(ProcessDefinition.version.desc())
+        .limit(1)
+    )
+    if former is not None and former.digest == digest:
+        return former
+    deployment = Deployment(deployed_at=at, deployed_by_id=by)
+    session.add(deployment)
+    session.flush()
+    definition = ProcessDefinition(
+        key=model.key,
+        version=former.version + 1 if former else 1,
+        name=model.name,
+        deployment_id=deployment.id,
+        digest=digest,
+        bpmn_digest=bpmn_digest,
+        resources=resources,
+        called=called,
+        spec=spec,
+        findings=[
+            {"rule": f.rule, "message": f.message, "element": f.element, "severity": f.severity}
+            for f in findings
+        ],
+        deployed_at=at,
+    )
+    session.add(definition)
+    session.flush()
+    if model.key in references["process"]:  # a process that calls itself goes on in its own version
+        definition.called = {**called, model.key: definition.id}
+    return definition
+
+
+def _media_type(name: str) -> str:
+    return MEDIA_TYPES.get("." + name.rsplit(".", 1)[-1], "application/octet-stream")
+
+
+def latest(session: Session, key: str) -> ProcessDefinition:
+    """:raises NotFound: no process of that key"""
+    found = session.scalar(
+        select(ProcessDefinition)
+        .where(ProcessDefinition.key == key)
+        .order_by(ProcessDefinition.version.desc())
+        .limit(1)
+    )
+    if found is None:
+        raise NotFound("no-definition", f"没有编号为“{key}”的流程。", key=key)
+    return found
+
+
+def all_latest(session: Session) -> list[ProcessDefinition]:
+    newest = select(func.max(ProcessDefinition.id)).group_by(ProcessDefinition.key)
+    return list(
+        session.scalars(
+            select(ProcessDefinition).where(ProcessDefinition.id.in_(newest)).order_by(ProcessDefinition.name)
+        )
+    )
+
+
+def get(session: Session, definition_id: int) -> ProcessDefinition:
+    """:raises NotFound: no such definition"""
+    found = session.get(ProcessDefinition, definition_id)
+    if found is None:
+        raise NotFound("no-definition", "没有这个流程版本。", id=definition_id)
+    return found
+
+
+def files(session: Session, definition: ProcessDefinition) -> dict[str, bytes]:
+    """The files of a version, as they were deployed: diagram, forms, decisions, ledgers, templates."""
+    ledgers_ = {n for n in definition.resources if "." not in n}
+    pinned = {
+        f"{n}.ledger.yaml" if n in ledgers_ else n: blobs.get(session, d)
+        for n, d in definition.resources.items()
+    }
+    return {f"{definition.key}.bpmn": blobs.get(session, definition.bpmn_digest), **pinned}
+
+
+class Loaded:
+    """A definition ready to run: its process, forms and decisions, parsed once and shared by all threads."""
+
+    def __init__(self, session: Session, definition: ProcessDefinition) -> None:
+        self.definition = definition
+        self.process = Process.restore(blobs.get(session, definition.bpmn_digest), definition.spec)
+        content = {name: blobs.get(session, digest) for name, digest in definition.resources.items()}
+        self.forms = {name: forms.load(data) for name, data in content.items() if name.endswith(".form.json")}
+        self.decisions = {name: dmn.load(data) for name, data in content.items() if name.endswith(".dmn")}
+        self.templates = {name: data for name, data in content.items() if name.endswith(".docx")}
+        self.ledgers = {
+            name: ledgers.load(content[name]) for name in process_ledgers(self.process) if name in content
+        }
+
+    def decide(self, resource: str, decision: str, variables: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+        result = self.decisions[resource].decide(decision, variables)
+        return result.value, list(result.matched)
+
+
+def process_ledgers(process: Process) -> set[str]:
+    return process.model.references()["ledger"]
+
+
+class Definitions:
+    """The definitions that this process of the operating system has loaded; they never change, so they never grow stale."""
+
+    def __init__(self, size: int = 100) -> None:
+        self._size = size
+        self._loaded: OrderedDict[int, Loaded] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, session: Session, definition_id: int) -> Loaded:
+        with self._lock:
+            found = self._loaded.get(definition_id)
+            if found is not None:
+                self._loaded.move_to_end(definition_id)
+                return found
+        found = Loaded(session, get(session, definition_id))
+        with self._lock:
+            self._loaded[definition_id] = found
+            while len(self._loaded) > self._size:
+                self._loaded.popitem(last=False)
+        return found

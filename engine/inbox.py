@@ -1,0 +1,127 @@
+"""The inbox: what waits for a person (待办), what he has done (已办), what he has started (我发起)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session
+
+from engine import assignment
+from engine.assignment import Candidate
+from engine.deployments import ProcessDefinition
+from engine.errors import Invalid
+from engine.instances import ProcessInstance
+from engine.work_items import WorkItem
+
+BOXES = ("todo", "done", "started")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the inbox.
+
+    :ivar item: None in the box ``started``
+    :ivar vacancy: the post that the item is for is vacant; the person sees to it for the superior
+    """
+
+    item: WorkItem | None
+    instance: ProcessInstance
+    process: str
+    vacancy: bool = False
+
+    def overdue(self, at: datetime) -> bool:
+        return (
+            self.item is not None
+            and self.item.due_at is not None
+            and self.item.closed_at is None
+            and self.item.due_at < at
+        )
+
+
+def rows(
+    session: Session, person_id: int, box: str, *, on: date, limit: int = 50, offset: int = 0
+) -> list[Row]:
+    """A page of a box: 待办 by urgency, the others by recency.
+
+    :raises Invalid: no such box
+    """
+    if box == "started":
+        started = (
+            _started(person_id)
+            .order_by(ProcessInstance.started_at.desc(), ProcessInstance.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        return [Row(None, instance, name) for instance, name in session.execute(started)]
+    if box == "done":
+        done = _items(WorkItem.completed_by_id == person_id).order_by(
+            WorkItem.closed_at.desc(), WorkItem.id.desc()
+        )
+        return [
+            Row(item, instance, name)
+            for item, instance, name in session.execute(done.limit(limit).offset(offset))
+        ]
+    if box != "todo":
+        raise Invalid("no-box", f"没有“{box}”这一栏；可选：待办、已办、我发起。")
+    selves = assignment.selves(session, person_id, on)
+    mine = assignment.items_of(selves, on)
+    query = _items(WorkItem.closed_at.is_(None), _free(person_id), WorkItem.id.in_(mine))
+    found = list(
+        session.execute(
+            query.order_by(WorkItem.due_at.is_(None), WorkItem.due_at, WorkItem.id)
+            .limit(limit)
+            .offset(offset)
+        )
+    )
+    vacant = _vacant(session, selves, [item.id for item, _, _ in found], on)
+    return [Row(item, instance, name, item.id in vacant) for item, instance, name in found]
+
+
+def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
+    """Box -> number of lines."""
+    mine = assignment.items_of(assignment.selves(session, person_id, on), on)
+    todo = (
+        select(func.count())
+        .select_from(WorkItem)
+        .where(WorkItem.closed_at.is_(None), _free(person_id), WorkItem.id.in_(mine))
+    )
+    done = select(func.count()).select_from(WorkItem).where(WorkItem.completed_by_id == person_id)
+    started = select(func.count()).select_from(_started(person_id).subquery())
+    numbers = session.execute(
+        select(todo.scalar_subquery(), done.scalar_subquery(), started.scalar_subquery())
+    ).one()
+    return dict(zip(BOXES, numbers, strict=True))
+
+
+def _free(person_id: int) -> Any:
+    return or_(WorkItem.owner_id.is_(None), WorkItem.owner_id == person_id)
+
+
+def _items(*conditions: Any) -> Select[Any]:
+    return (
+        select(WorkItem, ProcessInstance, ProcessDefinition.name)
+        .join(ProcessInstance, ProcessInstance.id == WorkItem.instance_id)
+        .join(ProcessDefinition, ProcessDefinition.id == ProcessInstance.definition_id)
+        .where(*conditions)
+    )
+
+
+def _started(person_id: int) -> Select[Any]:
+    return (
+        select(ProcessInstance, ProcessDefinition.name)
+        .join(ProcessDefinition, ProcessDefinition.id == ProcessInstance.definition_id)
+        .where(ProcessInstance.started_by_id == person_id, ProcessInstance.parent_id.is_(None))
+    )
+
+
+def _vacant(session: Session, selves: Sequence[int], items: Sequence[int], on: date) -> set[int]:
+    if not items:
+        return set()
+    mine = assignment.items_of(selves, on).where(
+        Candidate.work_item_id.in_(items), Candidate.rank == assignment.VACANCY
+    )
+    return set(session.scalars(mine))

@@ -1,0 +1,16 @@
+"""Alembic's environment: the connection comes from ``ProcessEngine.migrate``."""
+
+from alembic import context
+
+from engine import tables
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=tables.metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+    compare_type=True,
+    user_module_prefix="database.",
+)
+with context.begin_transaction():
+    context.run_migrations()

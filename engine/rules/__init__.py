@@ -1,0 +1,66 @@
+"""Deploy-time checks, one rule a file. A rule is a module with ``check(case) -> Iterator[Finding]``; its docstring is its doc.
+
+Adding a rule is adding a file here and its diagrams to ``tests/rules/``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from lxml import etree
+
+from engine.bpmn.model import Element, Model
+from engine.bpmn.parser import parse
+from engine.errors import Finding, Refused
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a rule looks at.
+
+    :ivar root: the diagram as XML
+    :ivar model: the diagram's meaning
+    :ivar files: file name -> content: the process folder
+    :ivar known: keys of the processes that are deployed already
+    """
+
+    root: etree._Element
+    model: Model
+    files: Mapping[str, bytes]
+    known: set[str]
+
+    def nodes(self, *tags: str) -> Iterator[etree._Element]:
+        from engine.bpmn.parser import local
+
+        return (node for node in self.root.iter() if local(node) in tags)
+
+    @cached_property
+    def by_scope(self) -> dict[str, list[Element]]:
+        scopes: dict[str, list[Element]] = {}
+        for element in self.model.elements.values():
+            scopes.setdefault(element.scope, []).append(element)
+        return scopes
+
+
+Rule = Callable[[Case], Iterator[Finding]]
+
+
+@lru_cache(maxsize=1)
+def all_rules() -> dict[str, Rule]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name.replace("_", "-"): importlib.import_module(f"{__name__}.{name}").check for name in names}
+
+
+def check(root: etree._Element, files: Mapping[str, bytes], known: set[str]) -> list[Finding]:
+    """All findings, errors first; an unreadable diagram yields the parser's."""
+    try:
+        model = parse(root)
+    except Refused as refused:
+        return refused.findings
+    case = Case(root, model, files, known)
+    findings = [finding for rule in all_rules().values() for finding in rule(case)]
+    return sorted(findings, key=lambda f: (f.severity != "error", f.rule, f.element or ""))

@@ -1,0 +1,18 @@
+"""All tables in one metadata: importing this module imports every noun that owns one."""
+
+from engine import (  # noqa: F401
+    assignment,
+    blobs,
+    deployments,
+    fanout,
+    history,
+    instances,
+    jobs,
+    ledgers,
+    work_items,
+)
+from engine.database import Table
+from engine.documents import authority, numbering, register, seals  # noqa: F401
+from engine.organisation import accounts, delegation, departments, people, posts, units  # noqa: F401
+
+metadata = Table.metadata

@@ -1,0 +1,438 @@
+"""Work items (待办): a stored user task. Candidates are keys; the owner, once there is one, is a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from engine import assignment, fanout, forms, history, instances
+from engine.bpmn.execution import Complete
+from engine.bpmn.model import Element, evaluate, resolve
+from engine.clock import SHANGHAI, local
+from engine.database import Table, UtcDateTime, Values
+from engine.deployments import ProcessDefinition
+from engine.documents import register
+from engine.errors import Conflict, Invalid, NotAllowed, NotFound
+from engine.history import GENESIS, Entry
+from engine.organisation.people import Person
+from engine.organisation.units import Unit
+
+if TYPE_CHECKING:
+    from engine.deployments import Loaded
+    from engine.runtime import Runtime
+
+
+class WorkItem(Table):
+    """An open or closed user task.
+
+    :ivar task_id: the token; NULL for the first item of a child that has no state yet; ``<fan-out>:<position>`` for a bare one
+    :ivar fanout_id: set for a bare item only: one that is itself the child of a fan-out
+    :ivar draft: what somebody typed and has not handed in, by person id
+    :ivar closing: ``completed`` or ``withdrawn``; NULL while it is open
+    :ivar event_seq: head of the stream ``work-item:<id>`` (bare items only: siblings must not queue for the parent's)
+    """
+
+    __tablename__ = "work_item"
+    __table_args__ = (
+        UniqueConstraint("instance_id", "task_id"),
+        Index("ix_work_item_fanout", "fanout_id", "position"),
+        Index("ix_work_item_done", "completed_by_id", "closed_at"),
+        Index("ix_work_item_owner", "owner_id", "closed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("process_instance.id"))
+    task_id: Mapped[str | None] = mapped_column(String(60))
+    element_id: Mapped[str] = mapped_column(String(200))
+    fanout_id: Mapped[int | None] = mapped_column(ForeignKey("fanout.id"))
+    position: Mapped[int | None]
+    item: Mapped[Any | None] = mapped_column(Values)
+    name: Mapped[str] = mapped_column(String(200))
+    title: Mapped[str] = mapped_column(String(500))
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    draft: Mapped[dict[str, Any] | None] = mapped_column(Values)
+    drafted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closing: Mapped[str | None] = mapped_column(String(20))
+    completed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    version: Mapped[int]
+    event_seq: Mapped[int] = mapped_column(default=0)
+    event_hash: Mapped[str] = mapped_column(String(64), default=GENESIS)
+
+    @property
+    def stream(self) -> str:
+        return f"work-item:{self.id}"
+
+
+WorkItem.__mapper__.version_id_col = WorkItem.__table__.c.version  # type: ignore[assignment]
+
+
+def describe(element: Element, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The columns that an element and its token's variables give a new work item."""
+    title = resolve(element.title, data, at) if element.title else None
+    return {
+        "element_id": element.id,
+        "name": (element.name or element.id)[:200],
+        "title": str(title or element.name or element.id)[:500],
+        "due_at": _due(resolve(element.due, data, at), at) if element.due else None,
+    }
+
+
+def _due(value: Any, at: datetime) -> datetime | None:
+    if isinstance(value, timedelta):
+        return at + value
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=SHANGHAI)
+    if isinstance(value, date):  # the day itself still counts
+        return datetime.combine(value + timedelta(days=1), time(), SHANGHAI)
+    return None
+
+
+def get(session: Session, work_item_id: int) -> WorkItem:
+    """:raises NotFound: no such work item"""
+    found = session.get(WorkItem, work_item_id)
+    if found is None:
+        raise NotFound("no-work-item", "没有这个待办事项。", id=work_item_id)
+    return found
+
+
+def open_for(
+    session: Session, work_item_id: int, by: int, at: datetime
+) -> tuple[WorkItem, instances.ProcessInstance, assignment.Eligibility]:
+    """The open item, its instance and how the person comes to act on it.
+
+    :raises NotFound: no such item
+    :raises NotAllowed: not this person's
+    :raises Conflict: already closed, or claimed by somebody else
+    """
+    row = session.execute(
+        select(WorkItem, instances.ProcessInstance)
+        .join(instances.ProcessInstance, instances.ProcessInstance.id == WorkItem.instance_id)
+        .where(WorkItem.id == work_item_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("no-work-item", "没有这个待办事项。", id=work_item_id)
+    item, instance = row
+    eligibility = assignment.eligibility(session, item.id, by, local(at).date())
+    if eligibility is None:
+        raise NotAllowed("not-your-item", f"“{item.title}”不是您的待办事项。", id=work_item_id)
+    if item.closed_at is not None:
+        done = "已由您或他人办理" if item.closing == "completed" else "已随流程撤销"
+        raise Conflict("already-closed", f"“{item.title}”{done}，不能再次办理。", id=work_item_id)
+    if item.owner_id not in (None, by):
+        raise Conflict("claimed", f"“{item.title}”已由他人签收办理。", id=work_item_id, owner=item.owner_id)
+    return item, instance, eligibility
+
+
+def claim(session: Session, work_item_id: int, by: int, at: datetime) -> WorkItem:
+    """Take an item out of the pool: the others still see it, and who holds it."""
+    item, instance, eligibility = open_for(session, work_item_id, by, at)
+    if item.owner_id is None:
+        item.owner_id, item.claimed_at = by, at
+        log(
+            session,
+            item,
+            instance,
+            Entry("claimed", {"work_item": item.id}, by, eligibility.post, item.element_id),
+            at,
+        )
+    return item
+
+
+def release(session: Session, work_item_id: int, by: int, at: datetime) -> WorkItem:
+    """Put a claimed item back; its draft stays."""
+    item, instance, eligibility = open_for(session, work_item_id, by, at)
+    if item.owner_id is None:
+        raise Conflict("not-claimed", f"“{item.title}”没有被签收，无须退回。", id=work_item_id)
+    item.owner_id = item.claimed_at = None
+    log(
+        session,
+        item,
+        instance,
+        Entry("released", {"work_item": item.id}, by, eligibility.post, item.element_id),
+        at,
+    )
+    return item
+
+
+def save_draft(
+    session: Session, work_item_id: int, by: int, data: Mapping[str, Any], at: datetime
+) -> WorkItem:
+    """Keep what the person has typed so far, unchecked; per person, no event."""
+    item, _, _ = open_for(session, work_item_id, by, at)
+    item.draft = {**(item.draft or {}), str(by): dict(data)}
+    item.drafted_at = at
+    return item
+
+
+def log(
+    session: Session, item: WorkItem, instance: instances.ProcessInstance, entry: Entry, at: datetime
+) -> None:
+    if item.fanout_id is not None:
+        history.append(session, item.stream, item, [entry], at)
+    else:
+        history.append(session, instance.stream, instance, [entry], at)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a completion did.
+
+    :ivar work_item: the closed item
+    :ivar ended: its instance has come to its end
+    """
+
+    work_item: WorkItem
+    instance: instances.ProcessInstance
+    ended: bool
+
+
+def complete(
+    runtime: Runtime,
+    session: Session,
+    work_item_id: int,
+    *,
+    by: int,
+    data: Mapping[str, Any],
+    opinion: str | None,
+    signed: register.Prepared | None,
+    at: datetime,
+) -> Completion:
+    """Hand in an item: form, opinion and signature checked, the token moved, all in the caller's transaction.
+
+    :param signed: what ``prepare_signature`` made outside the transaction, where the task asks for a signature
+    :raises Invalid: the form has errors (``errors`` by field), an opinion or a signature is missing
+    :raises NotAllowed: not this person's
+    :raises Conflict: already closed, claimed by somebody else, or somebody was faster
+    """
+    item, instance, eligibility = open_for(session, work_item_id, by, at)
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    element = _element(runtime, session, loaded, item)
+    task_id, before = _token(runtime, session, loaded, instance, item)
+    results = check(loaded, element, before, data, opinion, signed, at)
+    entry = Entry(
+        "completed",
+        {
+            "work_item": item.id,
+            "title": item.title,
+            "data": results,
+            "opinion": opinion,
+            "outcome": signed.outcome if signed else None,
+            "way": signed.way if signed else None,
+            "for": eligibility.on_behalf_of,
+        },
+        by,
+        eligibility.post,
+        item.element_id,
+    )
+    if element.result:
+        results[element.result] = {
+            "操作人": {"person": by, "name": eligibility.name},
+            "职务": eligibility.post,
+            "时间": local(at),
+            "日期": local(at).date(),
+            "意见": opinion,
+            "结果": signed.outcome if signed else None,
+            "方式": signed.way if signed else None,
+            "理由": signed.reason if signed else None,
+            "签名": signed.authorization if signed else None,
+        }
+    item.closed_at, item.closing, item.completed_by_id, item.draft = at, "completed", by, None
+    if signed is not None:
+        register.store(session, signed, work_item_id=item.id, at=at)
+    if item.fanout_id is not None:
+        history.append(session, item.stream, item, [entry], at)
+        fanout.arrive_item(runtime, session, item, {**before, **results}, at=at)
+        session.flush()
+        return Completion(item, instance, ended=False)
+    step = instances.advance(runtime, session, instance, Complete(task_id, results), [entry], at=at)
+    return Completion(item, instance, step.ended)
+
+
+def _element(runtime: Runtime, session: Session, loaded: Loaded, item: WorkItem) -> Element:
+    return loaded.process.model.elements[item.element_id]
+
+
+def _token(
+    runtime: Runtime, session: Session, loaded: Loaded, instance: instances.ProcessInstance, item: WorkItem
+) -> tuple[str, dict[str, Any]]:
+    """The token's id and variables; makes the state of a child at its first touch."""
+    if item.fanout_id is not None:
+        assert item.task_id is not None
+        return item.task_id, variables(runtime, session, loaded, instance, item)
+    if instance.state is None:
+        item.task_id = fanout.materialise(runtime, session, instance)
+    assert item.task_id is not None and instance.state is not None
+    return item.task_id, loaded.process.tasks(instance.scope, instance.state).get(item.task_id, {})
+
+
+def variables(
+    runtime: Runtime, session: Session, loaded: Loaded, instance: instances.ProcessInstance, item: WorkItem
+) -> dict[str, Any]:
+    """The variables that an item's form and documents are shown with; changes nothing."""
+    if item.fanout_id is not None:
+        row = session.get_one(fanout.Fanout, item.fanout_id)
+        data = fanout.snapshot(session, row.snapshot_digest)["data"]
+        return fanout.child_data(
+            fanout.element_of(runtime, session, row), data, item.item, item.position or 0, row.opened_at
+        )
+    if instance.state is None:
+        row = session.get_one(fanout.Fanout, instance.fanout_id)
+        return fanout.data_of(runtime, session, row, instance)
+    if item.closed_at is not None or item.task_id is None:
+        return loaded.process.variables(instance.scope, instance.state)
+    return loaded.process.tasks(instance.scope, instance.state).get(item.task_id, {})
+
+
+def check(
+    loaded: Loaded,
+    element: Element,
+    before: Mapping[str, Any],
+    data: Mapping[str, Any],
+    opinion: str | None,
+    signed: register.Prepared | None,
+    at: datetime,
+) -> dict[str, Any]:
+    """The cleaned results of a completion.
+
+    :raises Invalid: by field; ``_opinion`` and ``_signature`` stand for the parts outside the form
+    """
+    errors: dict[str, str] = {}
+    results: dict[str, Any] = {}
+    if element.form:
+        try:
+            results = loaded.forms[element.form].clean(data, before)
+        except Invalid as invalid:
+            errors.update(invalid.errors)
+    if element.opinion_required and not (opinion or "").strip() and not errors:
+        required = (
+            element.opinion_required == "true"
+            or evaluate(element.opinion_required, {**before, **results}, at) is True
+        )
+        if required:
+            errors["_opinion"] = "请填写意见。"
+    if element.signature is not None and signed is None:
+        errors["_signature"] = "请签名，或说明不签的结果与理由。"
+    if errors:
+        raise Invalid("form", "有内容需要更正：" + "；".join(dict.fromkeys(errors.values())), errors)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A work item for the person who opens it.
+
+    :ivar eligibility: how he may act, or None when he may only read
+    :ivar documents: what is shown beside the form; the ones to be signed among them
+    :ivar signing: the documents that his completion signs, with the slot and the printed capacity; None when it signs nothing
+    :ivar draft: what he typed earlier and has not handed in
+    """
+
+    item: WorkItem
+    instance: instances.ProcessInstance
+    definition: ProcessDefinition
+    element: Element
+    form: forms.Form | None
+    data: dict[str, Any]
+    draft: dict[str, Any] | None
+    documents: list[register.Document]
+    signing: Request | None
+    eligibility: assignment.Eligibility | None
+    candidates: list[tuple[assignment.Candidate, Person | None, Unit | None]]
+    owner: Person | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A signature that a completion has to carry an outcome for."""
+
+    slot: str
+    capacity: str | None
+    documents: list[int]
+
+
+def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: datetime) -> View:
+    """:raises NotFound: no such item, or not for this person to know of"""
+    item = get(session, work_item_id)
+    on = local(at).date()
+    eligibility = assignment.eligibility(session, item.id, by, on)
+    if eligibility is None and item.completed_by_id != by:
+        instances.require_reader(session, item.instance_id, by, on)
+    instance = instances.get(session, item.instance_id)
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    element = loaded.process.model.elements[item.element_id]
+    data = variables(runtime, session, loaded, instance, item)
+    signing = request(element, data, eligibility, at)
+    shown = [*ids(resolve(element.document, data, at)), *(signing.documents if signing else ())]
+    return View(
+        item,
+        instance,
+        loaded.definition,
+        element,
+        loaded.forms.get(element.form) if element.form else None,
+        data,
+        (item.draft or {}).get(str(by)),
+        register.documents(session, list(dict.fromkeys(shown))),
+        signing,
+        eligibility if item.closed_at is None and item.owner_id in (None, by) else None,
+        assignment.candidates(session, item.id, on),
+        session.get(Person, item.owner_id) if item.owner_id is not None else None,
+    )
+
+
+def request(
+    element: Element, data: Mapping[str, Any], who: assignment.Eligibility | None, at: datetime
+) -> Request | None:
+    """The signature that an element asks of whoever completes it; his post's capacity where the diagram names none."""
+    if element.signature is None:
+        return None
+    capacity = resolve(element.signature.capacity, data, at)
+    documents = ids(resolve(element.signature.document or None, data, at))
+    return Request(
+        element.signature.slot, str(capacity) if capacity else (who.post if who else None), documents
+    )
+
+
+def ids(value: Any) -> list[int]:
+    """Document ids as an expression may give them: one, an object with ``document``, or a list of either."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return [i for one in value for i in ids(one)]
+    if isinstance(value, dict):
+        return ids(value.get("document"))
+    return [int(value)]
+
+
+def prepare_signature(
+    runtime: Runtime, session: Session, work_item_id: int, by: int, signature: register.Signing, at: datetime
+) -> register.Prepared | None:
+    """The cryptography of a completion's signature, before its transaction.
+
+    :raises Invalid: the outcome is unknown, or its reason, witness, handwriting or scan is missing
+    """
+    item, instance, eligibility = open_for(session, work_item_id, by, at)
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    element = loaded.process.model.elements[item.element_id]
+    asked = request(element, variables(runtime, session, loaded, instance, item), eligibility, at)
+    if asked is None:
+        return None
+    return register.prepare(
+        session,
+        signature,
+        documents=asked.documents,
+        slot=asked.slot,
+        capacity=asked.capacity or "",
+        person_id=by,
+        name=eligibility.name,
+        passphrase=runtime.settings.passphrase,
+        at=at,
+    )
