@@ -106,7 +106,7 @@ def add(
 ) -> Unit:
     """Found a unit.
 
-    :raises Invalid: unknown kind, no name, a superior that cannot have subordinates or is not there yet
+    :raises Invalid: unknown kind, no name, a superior that cannot have subordinates or is dissolved
     :raises Conflict: a living unit of that name or 机关代字
     """
     if kind not in KINDS:
@@ -115,10 +115,7 @@ def add(
     short_name = short_name.strip() or name
     _check_name(session, name, short_name)
     if parent_id is not None:
-        parent = get(session, parent_id, lock=True)
-        _check_superior(parent)
-        if not _exists(parent, founded_on):
-            raise _invalid("founded_on", f"{parent.name}在 {founded_on} 不存在，请改成立日期或上级党组织。")
+        _check_superior(get(session, parent_id, lock=True))
     if agency_code is not None:
         if len(agency_code) > 20:
             raise _invalid("agency_code", "机关代字最多 20 个字。")
@@ -176,7 +173,6 @@ def move(session: Session, unit_id: int, *, parent_id: int | None) -> Unit:
     unit = get(session, unit_id, lock=True)
     if parent_id is not None:
         parent = get(session, parent_id)
-        _check_alive(parent)
         _check_superior(parent)
         if any(above.id == unit_id for above in path(session, parent_id)):
             raise _invalid("parent_id", f"{parent.name}是{unit.name}的下级，不能作它的上级。")
@@ -242,10 +238,6 @@ def names(session: Session, unit_id: int) -> list[UnitName]:
     )
 
 
-def _exists(unit: Unit, on: date) -> bool:
-    return unit.founded_on <= on and (unit.dissolved_on is None or on < unit.dissolved_on)
-
-
 def _invalid(field: str, message: str) -> Invalid:
     return Invalid("bad-unit", message, {field: message})
 
@@ -258,6 +250,8 @@ def _check_alive(unit: Unit) -> None:
 
 
 def _check_superior(unit: Unit) -> None:
+    if unit.dissolved_on is not None:
+        raise _invalid("parent_id", f"{unit.name}已于 {unit.dissolved_on} 撤销，请选别的上级党组织。")
     if unit.is_branch:
         raise _invalid(
             "parent_id", f"{unit.name}是{unit.kind}，不能有下级党组织，请选党工委、党委、总支或党组。"
