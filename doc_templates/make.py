@@ -148,7 +148,9 @@ def table(
             '<w:tblpPr w:leftFromText="0" w:rightFromText="0" w:vertAnchor="margin" w:horzAnchor="margin" '
             'w:tblpXSpec="center" w:tblpYSpec="bottom"/>'
         )
+    padding = 0
     if borders is True:
+        padding = 28
         borders = "".join(
             f'<w:{side} w:val="single" w:sz="4" w:space="0" w:color="auto"/>'
             for side in ("top", "left", "bottom", "right", "insideH", "insideV")
@@ -157,8 +159,8 @@ def table(
     grid = "".join(f'<w:gridCol w:w="{width}"/>' for width in columns)
     return (
         f'<w:tbl><w:tblPr>{place}<w:tblW w:w="{sum(columns)}" w:type="dxa"/><w:jc w:val="center"/>{lines}'
-        f'<w:tblLayout w:type="fixed"/><w:tblCellMar><w:left w:w="{margin}" w:type="dxa"/>'
-        f'<w:right w:w="{margin}" w:type="dxa"/></w:tblCellMar></w:tblPr><w:tblGrid>{grid}</w:tblGrid>'
+        f'<w:tblLayout w:type="fixed"/><w:tblCellMar><w:top w:w="{padding}" w:type="dxa"/><w:left w:w="{margin}" w:type="dxa"/>'
+        f'<w:bottom w:w="{padding}" w:type="dxa"/><w:right w:w="{margin}" w:type="dxa"/></w:tblCellMar></w:tblPr><w:tblGrid>{grid}</w:tblGrid>'
         f"{''.join(rows)}</w:tbl>"
     )
 
@@ -217,7 +219,7 @@ def styles() -> str:
         + style("公文表格居中", "GWCellCentre", "", par_(jc="center"), "GWCell")
         + style("公文表头", "GWCellHead", run(HEI), par_(jc="center"), "GWCell")
         + style("公文表格分部", "GWCellPart", run(HEI), par_(keep=True), "GWCell")
-        + style("公文表单", "GWForm", run(size=14, spacing=0), par_(line=460, jc="left"))
+        + style("公文表单", "GWForm", run(size=14, spacing=0), par_(line=440, jc="left"))
         + style("公文表单栏目", "GWFormLabel", run(HEI), par_(jc="center"), "GWForm")
         + "</w:styles>"
     )
@@ -322,14 +324,20 @@ def package(body: str, title: str) -> bytes:
 # ---- the templates ------------------------------------------------------------------------------------------------
 
 
-def paragraphs(field: str) -> str:
-    """A field of several paragraphs: headings in their typefaces, the rest as body."""
+def paragraphs(field: str, *, keep_last: bool = False) -> str:
+    """A field of several paragraphs: headings in their typefaces, the rest as body.
+
+    :param keep_last: the last one stays with what follows: no page may carry a seal and no text
+    """
+    body = text("{{ 段.小标题 }}", font=KAI), "{{ 段.文字 }}"
+    last = par("GWBody", "{%p elif loop.last %}") + par("GWBody", *body, keep=True) if keep_last else ""
     return (
         par("GWBody", f"{{%p for 段 in {field}|段落 %}}")
         + par("GWBody", "{%p if 段.级 == 1 %}")
         + par("GWH1", "{{ 段.文字 }}")
+        + last
         + par("GWBody", "{%p else %}")
-        + par("GWBody", text("{{ 段.小标题 }}", font=KAI), "{{ 段.文字 }}")
+        + par("GWBody", *body)
         + par("GWBody", "{%p endif %}")
         + par("GWBody", "{%p endfor %}")
     )
@@ -363,28 +371,34 @@ def notice() -> str:
     one, many = 5 * CHARACTER, 5 * CHARACTER + 240
     attachments = optional(
         "附件",
-        blank(),
+        blank(1, keep=True),
         par("GWBody", "{%p if 附件|length == 1 %}"),
-        par("GWAttachment", "附件：{{ 附件|join('') }}", left=one, hanging=3 * CHARACTER),
+        par("GWAttachment", "附件：{{ 附件|join('') }}", left=one, hanging=3 * CHARACTER, keep=True),
         par("GWBody", "{%p else %}"),
         par("GWBody", "{%p for 名称 in 附件 %}"),
         par("GWBody", "{%p if loop.first %}"),
-        par("GWAttachment", "附件：{{ loop.index }}.{{ 名称 }}", left=many, hanging=3 * CHARACTER + 240),
+        par(
+            "GWAttachment",
+            "附件：{{ loop.index }}.{{ 名称 }}",
+            left=many,
+            hanging=3 * CHARACTER + 240,
+            keep=True,
+        ),
         par("GWBody", "{%p else %}"),
-        par("GWAttachment", "{{ loop.index }}.{{ 名称 }}", left=many, hanging=240),
+        par("GWAttachment", "{{ loop.index }}.{{ 名称 }}", left=many, hanging=240, keep=True),
         par("GWBody", "{%p endif %}"),
         par("GWBody", "{%p endfor %}"),
         par("GWBody", "{%p endif %}"),
     )
     line = '<w:{} w:val="single" w:sz="{}" w:space="0" w:color="auto"/>'.format
     imprint = table(
-        [WIDTH // 2, WIDTH - WIDTH // 2],
+        [5600, WIDTH - 5600],
         tag_row("{%tr if 抄送 %}", 2),
         row(cell(par("GWImprint", "抄送：{{ 抄送 }}。", left=840, hanging=840), width=WIDTH, span=2)),
         tag_row("{%tr endif %}", 2),
         row(
-            cell(par("GWImprint", "{{ 印发机关 }}"), width=WIDTH // 2),
-            cell(par("GWImprint", "{{ 印发日期 }}印发", jc="right"), width=WIDTH - WIDTH // 2),
+            cell(par("GWImprint", "{{ 印发机关 }}"), width=5600),
+            cell(par("GWImprint", "{{ 印发日期 }}印发", jc="right"), width=WIDTH - 5600),
         ),
         borders=line("top", 8) + line("bottom", 8) + line("insideH", 6),
         bottom=True,
@@ -399,7 +413,7 @@ def notice() -> str:
         + par("GWTitle", "{{ 标题 }}")
         + blank()
         + par("GWTo", "{{ 主送 }}：")
-        + paragraphs("正文")
+        + paragraphs("正文", keep_last=True)
         + attachments
         + blank(2, keep=True)
         + par("GWIssuer", "{{ 发文机关 }}")
@@ -437,7 +451,7 @@ def parties() -> str:
 
 def letter() -> str:
     """责任书: an attachment of the 印发通知, so without red head, number and 版记."""
-    widths = [510, 3060, 2150, 1240, 1190, 695]
+    widths = [600, 2620, 1990, 1800, 1140, 695]
     heads = ("序号", "目标和措施", "业务工作目标\n（一岗双责）", "完成时限", "责任人", "分值")
     head = row(
         *(
@@ -527,95 +541,80 @@ def letter() -> str:
 
 
 def commitment() -> str:
-    """党员岗位责任承诺书: one form."""
-    label, value = 1500, (WIDTH - 3000) // 2
+    """党员岗位责任承诺书: one form on one page where the goals allow."""
+    area, goal, number, quality, limit = widths = [1560, 3085, 1150, 1250, 1800]
 
     def pair(*fields: str) -> str:
         return row(
-            *(
-                cell(par("GWFormLabel", name), width=label)
-                + cell(par("GWForm", f"{{{{ {name} }}}}", jc="center"), width=value)
-                for name in fields
-            ),
-            height=620,
+            cell(par("GWFormLabel", fields[0]), width=area),
+            cell(par("GWForm", f"{{{{ {fields[0]} }}}}", jc="center"), width=goal),
+            cell(par("GWFormLabel", fields[1]), width=number),
+            cell(par("GWForm", f"{{{{ {fields[1]} }}}}", jc="center"), width=quality + limit, span=2),
         )
 
-    person = table(
-        [label, value, label, value], pair("姓名", "支部"), pair("科室", "岗位"), pair("入党时间", "年度")
-    )
-    widths = [1500, 3745, 1150, 1250, 1200]
-    goals = table(
-        widths,
+    goals = (
         row(
             *(
                 cell(par("GWFormLabel", name), width=width)
                 for name, width in zip(("方面", "承诺目标", "数量", "质量", "时限"), widths, strict=True)
-            ),
-            header=True,
-        ),
-        tag_row("{%tr for 组 in 承诺|分组('方面') %}", 5),
-        tag_row("{%tr for 行 in 组.行 %}", 5),
-        tag_row("{%tr if 行.无承诺理由 %}", 5),
-        row(
-            cell(par("GWCellHead", "{% vm %}{{ 组.名称 }}"), width=1500, align=""),
-            cell(par("GWCell", "无（{{ 行.无承诺理由 }}）"), width=WIDTH - 1500, span=4),
-            height=560,
-        ),
-        tag_row("{%tr else %}", 5),
-        row(
-            cell(par("GWCellHead", "{% vm %}{{ 组.名称 }}"), width=1500, align=""),
-            cell(par("GWCell", "{{ 行.目标 }}"), width=3745),
+            )
+        )
+        + tag_row("{%tr for 组 in 承诺|分组('方面') %}", 5)
+        + tag_row("{%tr for 行 in 组.行 %}", 5)
+        + tag_row("{%tr if 行.无承诺理由 %}", 5)
+        + row(
+            cell(par("GWCellHead", "{% vm %}{{ 组.名称 }}"), width=area),
+            cell(par("GWCell", "无（{{ 行.无承诺理由 }}）"), width=WIDTH - area, span=4),
+        )
+        + tag_row("{%tr else %}", 5)
+        + row(
+            cell(par("GWCellHead", "{% vm %}{{ 组.名称 }}"), width=area),
+            cell(par("GWCell", "{{ 行.目标 }}"), width=goal),
             *(
-                cell(par("GWCellCentre", f"{{{{ 行.{name}|default('') }}}}"), width=w)
-                for name, w in (("数量", 1150), ("质量", 1250), ("时限", 1200))
+                cell(par("GWCellCentre", f"{{{{ 行.{name}|default('') }}}}"), width=width)
+                for name, width in (("数量", number), ("质量", quality), ("时限", limit))
             ),
-            height=560,
-        ),
-        tag_row("{%tr endif %}", 5),
-        tag_row("{%tr endfor %}", 5),
-        tag_row("{%tr endfor %}", 5),
+        )
+        + tag_row("{%tr endif %}", 5)
+        + tag_row("{%tr endfor %}", 5)
+        + tag_row("{%tr endfor %}", 5)
     )
-    side = WIDTH - 1500
-    ending = table(
-        [1500, side],
-        row(
-            cell(par("GWFormLabel", "监督方式"), width=1500),
-            cell(par("GWForm", "{{ 监督方式 }}"), width=side),
-            height=620,
-        ),
-        row(
-            cell(par("GWFormLabel", "承诺人"), par("GWFormLabel", "签　名"), width=1500),
-            cell(
-                par("GWForm", "以上承诺请组织和群众监督。", keep=True),
-                par("GWSignature", text("⟦签名:member⟧"), left=2000),
-                width=side,
-            ),
-        ),
-        row(
-            cell(par("GWFormLabel", "支部意见"), width=1500),
-            cell(
-                par("GWForm", "{{ 支部意见 }}", keep=True),
-                par("GWForm", "支部{{ 书记.职务 }}（签名）：", left=2000, keep=True),
-                par("GWSignature", text("⟦签名:secretary⟧"), left=2000),
-                width=side,
-            ),
-        ),
-    )
-    joint = par("GWBlank", line=20)
     return (
         par("GWTitle", "党员岗位责任承诺书")
         + par("GWSubtitle", "（{{ 年度 }}年度）")
-        + blank()
         + par(
-            "GWBody",
-            "我是一名中国共产党党员。按照“以岗定责、责任到人”的原则，结合本人岗位，向所在支部作出如下承诺：",
+            "GWBody", "按照“以岗定责、责任到人”的原则，本人结合岗位向所在支部作出如下承诺，请组织和群众监督。"
         )
-        + person
-        + joint
-        + goals
-        + joint
-        + ending
-        + joint
+        + table(
+            widths,
+            pair("姓名", "支部"),
+            pair("科室", "岗位"),
+            row(
+                cell(par("GWFormLabel", "入党时间"), width=area),
+                cell(par("GWForm", "{{ 入党时间 }}", jc="center"), width=goal),
+                cell(par("GWFormLabel", "年度"), width=number),
+                cell(par("GWForm", "{{ 年度 }}年", jc="center"), width=quality + limit, span=2),
+            ),
+            goals,
+            row(
+                cell(par("GWFormLabel", "监督方式"), width=area),
+                cell(par("GWForm", "{{ 监督方式 }}"), width=WIDTH - area, span=4),
+            ),
+            row(
+                cell(par("GWFormLabel", "承诺人"), par("GWFormLabel", "签　名"), width=area),
+                cell(par("GWSignature", text("⟦签名:member⟧"), jc="center"), width=goal),
+                cell(par("GWFormLabel", "支部"), par("GWFormLabel", "意见"), width=number),
+                cell(
+                    par("GWForm", "{{ 支部意见 }}"),
+                    par("GWForm", "支部{{ 书记.职务 }}（签名）："),
+                    par("GWSignature", text("⟦签名:secretary⟧"), jc="center"),
+                    width=quality + limit,
+                    span=2,
+                ),
+                height=1700,
+            ),
+        )
+        + par("GWBlank", line=20)
     )
 
 
@@ -647,14 +646,17 @@ def rectification() -> str:
         + optional("说明情况", par("GWBody", "本人在党员大会上的解释和说明：{{ 说明情况 }}"))
         + par("GWH1", "二、整改要求")
         + numbered("要求")
-        + par("GWH1", "三、整改期限")
-        + par("GWBody", "请于{{ 期限 }}前完成整改，并向支部书面报告整改情况。")
-        + par("GWH1", "四、复核")
-        + par("GWBody", "整改期满后，由{{ 复核人 }}以{{ 复核方式 }}的方式复核，复核结果记入党员履责登记。")
+        + par("GWH1", "三、整改期限和复核")
+        + par(
+            "GWBody",
+            "请于{{ 期限 }}前完成整改，并向支部书面报告整改情况。整改期满后，由{{ 复核人 }}以{{ 复核方式 }}的方式复核，"
+            "复核结果记入党员履责登记。",
+            keep=True,
+        )
         + blank(2, keep=True)
-        + par("GWSignature", text("⟦印章:seal⟧"), "{{ 支部 }}", left=4200)
-        + par("GWSignature", "{{ 签发人.职务 }}（签名）：", left=4200)
-        + par("GWSignature", text("⟦签名:secretary⟧"), left=4200)
+        + par("GWSignature", text("⟦印章:seal⟧"), "{{ 支部 }}", left=3600)
+        + par("GWSignature", "{{ 签发人.职务 }}（签名）：", left=3600)
+        + par("GWSignature", text("⟦签名:secretary⟧"), left=3600)
     )
 
 

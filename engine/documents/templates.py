@@ -37,11 +37,14 @@ MAX_NESTING = 3  # loops within loops
 MAX_VALUES = 20_000  # strings, numbers and dates that one filling takes
 MAX_TEXT = 2_000_000  # characters of all values together
 MAX_PASSES = 20_000  # passes through all loops together
+MAX_HEADING = 24  # characters; a longer first sentence is text
 MAX_OUTPUT = 15 * 1024 * 1024  # bytes of one filled part
 
 _TAGGED_PARTS = re.compile(r"word/(document|header\d*|footer\d*|footnotes|endnotes)\.xml")
 _MARKER = re.compile(r"⟦(签名|印章):([^⟦⟧]+)⟧")
 _NOT_XML = re.compile("[^\n\t\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# docxtpl puts a merged cell's vMerge last; the schema wants it before vAlign, and so may Word.
+_MERGE = re.compile(r"(<w:vAlign [^>]*/>)(<w:vMerge w:val=\"\{% if loop\.first %\}.*?/>)")
 _CLOSERS = {"{{": "}}", "{%": "%}", "{#": "#}"}
 
 # What a letter needs of Word's fields. Others run programs (DDE), read files (INCLUDETEXT) or call home (LINK).
@@ -95,7 +98,7 @@ class Template:
             if root is None or not _check_tags(name, root, slots):
                 self._static[name] = part
                 continue
-            source = _PATCHER.patch_xml(etree.tostring(root, encoding="unicode"))
+            source = _MERGE.sub(r"\2\1", _PATCHER.patch_xml(etree.tostring(root, encoding="unicode")))
             try:
                 tree = _ENVIRONMENT.parse(source)
                 _check_syntax(tree)
@@ -575,8 +578,9 @@ def _paragraphs(value: Any) -> list[_Record]:
         if re.match(r"[一二三四五六七八九十]+、", line) and "。" not in line:
             level = 1
         elif re.match(r"（[一二三四五六七八九十]+）", line):
-            level, (heading, stop, text) = 2, line.partition("。")
-            heading += stop
+            level = 2
+            if 0 < (stop := line.find("。") + 1) <= MAX_HEADING:
+                heading, text = line[:stop], line[stop:]
         out.append(_Record(级=level, 小标题=heading, 文字=text))
     return out
 

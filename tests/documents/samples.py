@@ -12,7 +12,7 @@ TEMPLATES = Path(__file__).parents[2] / "doc_templates"
 NOTICE: dict[str, Any] = {
     "发文机关": "中共云溪市直机关工作委员会",
     "发文字号": "云工委〔2026〕5号",
-    "标题": "关于印发《2026年度党建工作责任书》的\n通知",
+    "标题": "关于印发2026年度\n《党建工作责任书》的通知",
     "主送": "市直机关各党委，直属总支、支部，省属有关企事业单位党委",
     "正文": "\n".join(
         (
@@ -57,7 +57,14 @@ LETTER: dict[str, Any] = {
     "接收单位": "中共云溪市财政局委员会",
     "依据文号": "云工委〔2026〕5号",
     "目标": [
-        {"部分": part, "措施": goal, "时限": date(2026, 12, 20), "责任人": "李建国", "分值": Decimal("12.50"), "业务目标": paired}
+        {
+            "部分": part,
+            "措施": goal,
+            "时限": date(2026, 12, 20),
+            "责任人": "李建国",
+            "分值": Decimal("12.50"),
+            "业务目标": paired,
+        }
         for part, goals in _PARTS.items()
         for goal, paired in goals
     ],
@@ -107,7 +114,6 @@ RECTIFICATION: dict[str, Any] = {
     "复核人": "支部书记刘芳",
     "复核方式": "查阅记录和听取群众评议",
     "签发人": {"姓名": "刘芳", "职务": "支部书记"},
-    "签发日期": date(2026, 7, 10),
 }
 
 SAMPLES = {"印发通知": NOTICE, "责任书": LETTER, "承诺书": COMMITMENT, "整改通知书": RECTIFICATION}
