@@ -2,7 +2,7 @@
 
 A form is the bytes of ``<name>.form.json``. ``load`` refuses what it cannot render; ``Form.fields`` is what a
 page shows; ``Form.clean`` turns what people typed into typed values. Conditions, defaults and options are FEEL
-over the process data and the form's own values; a hidden field is never shown, asked for or accepted.
+over the process data and the form's own values; a hidden field is never shown, asked for or taken.
 
 What form-js does not know stands in a component's ``properties``:
 
@@ -112,6 +112,11 @@ class Field:
     max_length: int = 0
 
     @property
+    def key(self) -> str:
+        """The variable, or the column of its row."""
+        return self.name.rpartition("-")[2]
+
+    @property
     def value_text(self) -> str:
         """The value as an HTML attribute holds it."""
         return _as_text(self.value)
@@ -146,23 +151,33 @@ class MultiValues(Protocol):
 class Form:
     components: tuple[Component, ...]
 
-    def fields(self, data: Mapping[str, Any], raw: Mapping[str, Any] | None = None) -> list[Field]:
+    def fields(
+        self,
+        data: Mapping[str, Any],
+        raw: Mapping[str, Any] | None = None,
+        *,
+        now: datetime | None = None,
+    ) -> list[Field]:
         """What the page shows.
 
         :param data: the process data
         :param raw: what was typed so far (a draft, a refused submission): shown as it is, conditions follow
+        :param now: business time, for FEEL's ``today()`` and ``now()``
         """
-        raw = raw or {}
-        return list(_shown(self.components, raw, data, _context(self.components, raw, data), "", ""))
+        return list(_Level(self.components, raw or {}, data, now).shown(self.components))
 
-    def clean(self, raw: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    def clean(
+        self, raw: Mapping[str, Any], data: Mapping[str, Any], *, now: datetime | None = None
+    ) -> dict[str, Any]:
         """Typed values of the visible fields.
 
         :param raw: by key: text from a page or typed values from a program; a list's value is a list of
             mappings. Unknown keys are ignored.
+        :param now: business time, for FEEL's ``today()`` and ``now()``
         :raises Invalid: ``errors`` by path (``目标[0].措施``), one sentence each
         """
-        values, errors = _clean(self.components, raw, data, _context(self.components, raw, data), "")
+        errors: dict[str, str] = {}
+        values = _Level(self.components, raw, data, now).clean(self.components, errors)
         if errors:
             raise Invalid("form", f"有 {len(errors)} 处需要修改：{next(iter(errors.values()))}", errors)
         return values
@@ -178,6 +193,15 @@ class Form:
             elif component.type in _INPUTS and component.key in names:
                 raw[component.key] = _sent(component, component.key, sent)
         return raw
+
+    @property
+    def reacts(self) -> bool:
+        """Can a value change what else is shown? Then the page asks for the form again."""
+        return any(
+            component.hide or component.options_expression or isinstance(component.readonly, str)
+            for top in _flat(self.components)
+            for component in (top, *top.children)
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -321,7 +345,10 @@ def _expression(value: Any) -> str:
     if not isinstance(value, str):
         raise _wrong("条件和表达式应写成 FEEL 文本。")
     source = value.removeprefix("=").strip()
-    feel.parse(source)
+    try:
+        feel.compile(source)
+    except feel.FeelSyntaxError as error:
+        raise _wrong(f"表达式“{source[:60]}”有误：{error}") from None
     return source
 
 
@@ -355,7 +382,7 @@ def _options(values: Any) -> tuple[Option, ...]:
     return tuple(option for option in found if option.value is not None)
 
 
-# ---------------------------------------------------------------- resolving
+# ---------------------------------------------------------------- filling
 
 
 def _flat(components: Iterable[Component]) -> Iterator[Component]:
@@ -366,234 +393,238 @@ def _flat(components: Iterable[Component]) -> Iterator[Component]:
             yield from _flat(component.children)
 
 
-def _resolve(value: Any, context: Mapping[str, Any]) -> Any:
-    """A literal, or what its FEEL says."""
-    if isinstance(value, str) and value.startswith("="):
-        return feel.evaluate(value[1:], context)
-    return value
+class _Level:
+    """A form being filled, or one row of a list in it.
 
-
-def _holds(expression: str | bool, context: Mapping[str, Any]) -> bool:
-    return (
-        feel.evaluate(expression, context) is True
-        if isinstance(expression, str) and expression
-        else expression is True
-    )
-
-
-def _options_of(component: Component, context: Mapping[str, Any]) -> tuple[Option, ...]:
-    if not component.options_expression:
-        return component.options
-    found = feel.evaluate(component.options_expression, context)
-    return _options(found if isinstance(found, list) else () if found is None else [found])
-
-
-def _initial(component: Component, data: Mapping[str, Any], context: Mapping[str, Any]) -> Any:
-    """What the field starts with."""
-    value = data.get(component.key) if component.prefill else None
-    if value is None and component.default is not None:
-        value = feel.evaluate(component.default, context)
-    return value
-
-
-def _context(
-    components: tuple[Component, ...],
-    raw: Mapping[str, Any],
-    data: Mapping[str, Any],
-    around: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Process data under the form's own values, read leniently: what conditions and options are asked about.
-
-    :param around: for a row of a list: the context of the list
+    :ivar names: what FEEL sees: process data under the level's own values, read leniently
     """
-    context = {**(around or {}), **data}
-    for component in _flat(components):
-        if not component.key:
-            continue
-        value: Any = None
-        if component.key not in raw or _holds(component.readonly, context):
-            value = _initial(component, data, context)
-        elif component.type == "dynamiclist":
+
+    def __init__(
+        self,
+        components: tuple[Component, ...],
+        raw: Mapping[str, Any],
+        data: Mapping[str, Any],
+        now: datetime | None,
+        around: _Level | None = None,
+        prefix: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.components, self.raw, self.data, self.now, self.prefix = components, raw, data, now, prefix
+        self.names: dict[str, Any] = {**(around.names if around else {}), **data}
+        for component in _flat(components):
+            if component.key:
+                self.names[component.key] = self.lenient(component)
+
+    def evaluate(self, source: str) -> Any:
+        return feel.evaluate(source, self.names, now=self.now)
+
+    def resolve(self, value: Any) -> Any:
+        """A literal, or what its FEEL says."""
+        return self.evaluate(value[1:]) if isinstance(value, str) and value.startswith("=") else value
+
+    def holds(self, condition: str | bool) -> bool:
+        return (
+            self.evaluate(condition) is True
+            if isinstance(condition, str) and condition
+            else condition is True
+        )
+
+    def label(self, component: Component) -> str:
+        return str(self.resolve(component.label) or component.key)
+
+    def options(self, component: Component) -> tuple[Option, ...]:
+        if not component.options_expression:
+            return component.options
+        found = self.evaluate(component.options_expression)
+        return _options(found if isinstance(found, list) else () if found is None else [found])
+
+    def initial(self, component: Component) -> Any:
+        """What the field starts with."""
+        value = self.data.get(component.key) if component.prefill else None
+        if value is None and component.default is not None:
+            value = self.evaluate(component.default)
+        return value
+
+    def lenient(self, component: Component) -> Any:
+        """The value as far as it can be read: what conditions and options are asked about."""
+        if component.key not in self.raw or self.holds(component.readonly):
+            return self.initial(component)
+        if component.type == "dynamiclist":
             keys = [child.key for child in component.children]
-            value = []
-            for row, base in _rows(component, raw[component.key], _initial(component, data, context)):
-                within = _context(component.children, row, base, context)
-                value.append({**base, **{key: within[key] for key in keys}})
+            return [{**row.data, **{key: row.names[key] for key in keys}} for row in self.rows(component)]
+        try:
+            return self.read(component, self.raw[component.key])
+        except ValueError:
+            return None
+
+    def rows(self, component: Component) -> list[_Level]:
+        """A list's rows. Rows that people add or remove have no counterpart in the process data."""
+        given, known = _mappings(self.raw.get(component.key)), _mappings(self.initial(component))
+        if component.fixed_rows:
+            pairs = [(given[at] if at < len(given) else {}, row) for at, row in enumerate(known)]
+        elif component.key in self.raw:
+            pairs = [(row, {}) for row in given[: ROW_LIMIT + 1]]
         else:
-            try:
-                value = _read(component, raw[component.key], context)
-            except ValueError:
-                value = None
-        context[component.key] = value
-    return context
+            pairs = [({}, row) for row in known or [{}] * component.repetitions]
+        key = self.prefix[0] + component.key
+        return [
+            _Level(component.children, raw, data, self.now, self, (f"{key}-{at}-", f"{key}[{at}]."))
+            for at, (raw, data) in enumerate(pairs)
+        ]
 
+    # what the page shows
 
-def _rows(component: Component, given: Any, base: Any) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Rows as (handed in, process data). Rows that people add or remove have no counterpart."""
-    rows = [row for row in given if isinstance(row, Mapping)] if isinstance(given, (list, tuple)) else []
-    if not component.fixed_rows:
-        return [(row, {}) for row in rows[: ROW_LIMIT + 1]]
-    known = [row for row in base if isinstance(row, Mapping)] if isinstance(base, (list, tuple)) else []
-    return [(rows[at] if at < len(rows) else {}, row) for at, row in enumerate(known)]
+    def shown(self, components: Iterable[Component]) -> Iterator[Field]:
+        for component in components:
+            if not self.holds(component.hide):
+                yield self.field(component)
 
-
-def _shown(
-    components: Iterable[Component],
-    raw: Mapping[str, Any],
-    data: Mapping[str, Any],
-    context: Mapping[str, Any],
-    name: str,
-    path: str,
-) -> Iterator[Field]:
-    for component in components:
-        if _holds(component.hide, context):
-            continue
-        value = raw.get(component.key)
-        readonly = _holds(component.readonly, context)
-        if component.key and (component.key not in raw or readonly):
-            value = _initial(component, data, context)
-        shown = Field(
+    def field(self, component: Component) -> Field:
+        value: Any = None
+        readonly = self.holds(component.readonly)
+        if component.key and (readonly or component.key not in self.raw):
+            value = self.initial(component)
+        elif component.key:
+            value = self.raw[component.key]
+        fields: tuple[Field, ...] = ()
+        rows: tuple[tuple[Field, ...], ...] = ()
+        if component.type == "group":
+            fields = tuple(self.shown(component.children))
+        elif component.type == "dynamiclist":
+            blank = _Level(component.children, {}, {}, self.now, self, (f"{component.key}-#-", ""))
+            fields = tuple(map(blank.field, component.children))
+            rows = tuple(tuple(row.shown(row.components)) for row in self.rows(component))
+        return Field(
             type=component.type,
-            name=name + component.key,
-            path=path + component.key,
-            label=str(_resolve(component.label, context) or ""),
-            description=str(_resolve(component.description, context) or ""),
-            text=str(_resolve(component.text, context) or ""),
+            name=self.prefix[0] + component.key,
+            path=self.prefix[1] + component.key,
+            label=self.label(component),
+            description=str(self.resolve(component.description) or ""),
+            text=str(self.resolve(component.text) or ""),
             value=value,
             required=component.required,
             readonly=readonly,
-            options=_options_of(component, context),
+            options=self.options(component),
+            fields=fields,
+            rows=rows,
             fixed_rows=component.fixed_rows,
             width=component.width,
-            min=_resolve(component.min, context),
-            max=_resolve(component.max, context),
+            min=self.resolve(component.min),
+            max=self.resolve(component.max),
             max_length=component.max_length,
         )
-        if component.type == "group":
-            yield _with(shown, fields=tuple(_shown(component.children, raw, data, context, name, path)))
-        elif component.type == "dynamiclist":
-            yield _with(shown, **_rows_shown(component, raw, value, data, context))
+
+    # what was handed in
+
+    def clean(self, components: Iterable[Component], errors: dict[str, str]) -> dict[str, Any]:
+        """Typed values of the visible fields; what is wrong goes to ``errors`` by path."""
+        values: dict[str, Any] = {}
+        for component in components:
+            if self.holds(component.hide):
+                for inner in _flat((component,)):
+                    self.names[inner.key] = None  # later fields must not lean on what nobody saw
+            elif component.type == "group":
+                values |= self.clean(component.children, errors)
+            elif component.key:
+                try:
+                    value = self.value(component, errors)
+                except ValueError as problem:
+                    errors[self.prefix[1] + component.key] = str(problem)
+                    continue
+                if value is not _NOTHING:
+                    values[component.key] = self.names[component.key] = value
+        return values
+
+    def value(self, component: Component, errors: dict[str, str]) -> Any:
+        """The typed value of a visible field, or ``_NOTHING`` where it is left alone.
+
+        :raises ValueError: the sentence for the person
+        """
+        if self.holds(component.readonly):
+            value = self.initial(component)
+            return _NOTHING if value is None else value
+        if component.key in self.raw:
+            given = self.raw[component.key]
+        elif component.default is not None:
+            given = self.initial(component)
+        elif component.required:
+            raise ValueError(self.asked(component))
         else:
-            yield shown
-
-
-def _with(shown: Field, **changes: Any) -> Field:
-    return Field(**{slot: getattr(shown, slot) for slot in Field.__slots__} | changes)
-
-
-def _rows_shown(
-    component: Component,
-    raw: Mapping[str, Any],
-    value: Any,
-    data: Mapping[str, Any],
-    context: Mapping[str, Any],
-) -> dict[str, Any]:
-    if component.fixed_rows or component.key in raw:
-        rows = _rows(component, raw.get(component.key), _initial(component, data, context))
-    else:  # rows as they stand: nothing typed yet, so the process data are the rows
-        known = [row for row in value if isinstance(row, Mapping)] if isinstance(value, (list, tuple)) else []
-        rows = [({}, row) for row in known or [{}] * component.repetitions]
-    shown = []
-    for at, (row, base) in enumerate(rows):
-        within = _context(component.children, row, base, context)
-        shown.append(
-            tuple(
-                _shown(
-                    component.children, row, base, within, f"{component.key}-{at}-", f"{component.key}[{at}]."
-                )
-            )
-        )
-    columns = tuple(_shown(component.children, {}, {}, context, f"{component.key}-#-", ""))
-    return {"rows": tuple(shown), "fields": columns}
-
-
-# ---------------------------------------------------------------- validating
-
-
-def _clean(
-    components: Sequence[Component],
-    raw: Mapping[str, Any],
-    data: Mapping[str, Any],
-    context: dict[str, Any],
-    path: str,
-) -> tuple[dict[str, Any], dict[str, str]]:
-    values: dict[str, Any] = {}
-    errors: dict[str, str] = {}
-    for component in components:
-        if _holds(component.hide, context):
-            for inner in _flat((component,)):
-                context[inner.key] = None  # a field behind this one must not lean on what nobody saw
-        elif component.type == "group":
-            inner_values, inner_errors = _clean(component.children, raw, data, context, path)
-            values |= inner_values
-            errors |= inner_errors
-        elif component.key:
-            key = component.key
-            try:
-                value = _value(component, raw, data, context, errors, path)
-            except ValueError as problem:
-                errors[path + key] = str(problem)
-                continue
-            if value is not _NOTHING:
-                values[key] = context[key] = value
-    return values, errors
-
-
-def _value(
-    component: Component,
-    raw: Mapping[str, Any],
-    data: Mapping[str, Any],
-    context: Mapping[str, Any],
-    errors: dict[str, str],
-    path: str,
-) -> Any:
-    """The typed value of a visible field, or ``_NOTHING`` where it is left alone.
-
-    :raises ValueError: the sentence for the person
-    """
-    given = raw.get(component.key, _NOTHING)
-    if _holds(component.readonly, context):
-        value = _initial(component, data, context)
-        return _NOTHING if value is None else value
-    if given is _NOTHING:
-        if component.default is None:
-            if component.required:
-                raise ValueError(_asked(component, context))
             return _NOTHING
-        given = _initial(component, data, context)
-    if component.type == "dynamiclist":
-        return _list_value(component, given, data, context, errors, path)
-    value = _read(component, given, context)
-    if component.required and (value is None or value is False or value == []):
-        raise ValueError(_asked(component, context))
-    if value is not None:
-        _check(component, value, context)
-    return value
+        if component.type == "dynamiclist":
+            return self.list_value(component, errors)
+        value = self.read(component, given)
+        if component.required and (value is None or value is False or value == []):
+            raise ValueError(self.asked(component))
+        if value is not None:
+            self.check(component, value)
+        return value
+
+    def list_value(self, component: Component, errors: dict[str, str]) -> list[dict[str, Any]]:
+        """:raises ValueError: too few or too many rows; what is wrong in a row goes to ``errors``"""
+        found = []
+        rows = self.rows(component)
+        most = component.max_length or ROW_LIMIT
+        if len(rows) > most:
+            raise ValueError(f"最多 {most} 行")
+        for row in rows:
+            if component.fixed_rows or not _is_blank(component, row.raw or row.data):
+                empty = dict.fromkeys(child.key for child in component.children)
+                found.append({**empty, **row.data, **row.clean(row.components, errors)})
+        least = max(component.min_length, 1 if component.required else 0)
+        if len(found) < least:
+            raise ValueError(f"请至少填写 {least} 行" if least > 1 else self.asked(component))
+        return found
+
+    def read(self, component: Component, given: Any) -> Any:
+        """The typed value; None where nothing was given.
+
+        :raises ValueError: no value of this type
+        """
+        match component.type:
+            case "textfield" | "textarea":
+                return _text(component, given)
+            case "number":
+                return _number(component, given)
+            case "checkbox":
+                return given in (True, "true", "on", "1", "是")
+            case "datetime":
+                return _date(given)
+            case "checklist":
+                chosen = given if isinstance(given, (list, tuple)) else [given]
+                options = self.options(component)
+                return [_choice(options, one) for one in dict.fromkeys(map(_as_text, chosen)) if one != ""]
+        if isinstance(given, (list, tuple, dict)):
+            raise ValueError("只能选择一项")
+        return None if _as_text(given) == "" else _choice(self.options(component), _as_text(given))
+
+    def check(self, component: Component, value: Any) -> None:
+        """:raises ValueError: out of the component's bounds"""
+        if isinstance(value, str) and component.type in TEXT_LIMITS:
+            if len(value) < component.min_length:
+                raise ValueError(f"至少 {component.min_length} 个字，现在 {len(value)} 个")
+            if len(value) > component.max_length:
+                raise ValueError(f"最多 {component.max_length} 个字，现在 {len(value)} 个")
+            if component.pattern and (len(value) > LONGEST or not component.pattern.fullmatch(value)):
+                raise ValueError(component.pattern_message or "格式不正确")
+        elif component.type in ("number", "datetime"):
+            low, high = self.resolve(component.min), self.resolve(component.max)
+            words = ("早于", "晚于") if component.type == "datetime" else ("小于", "大于")
+            if _comparable(low, value) and value < low:
+                raise ValueError(f"不能{words[0]} {_as_text(low)}")
+            if _comparable(high, value) and value > high:
+                raise ValueError(f"不能{words[1]} {_as_text(high)}")
+
+    def asked(self, component: Component) -> str:
+        match component.type:
+            case "select" | "radio" | "checklist":
+                return f"请选择“{self.label(component)}”"
+            case "checkbox":
+                return f"请勾选“{self.label(component)}”"
+        return f"请填写“{self.label(component)}”"
 
 
-def _list_value(
-    component: Component,
-    given: Any,
-    data: Mapping[str, Any],
-    context: Mapping[str, Any],
-    errors: dict[str, str],
-    path: str,
-) -> list[dict[str, Any]]:
-    found = []
-    rows = _rows(component, given, _initial(component, data, context))
-    if len(rows) > (component.max_length or ROW_LIMIT):
-        raise ValueError(f"最多 {component.max_length or ROW_LIMIT} 行")
-    for at, (row, base) in enumerate(rows):
-        if not component.fixed_rows and _is_blank(component, row):
-            continue
-        within = _context(component.children, row, base, context)
-        values, wrong = _clean(component.children, row, base, within, f"{path}{component.key}[{at}].")
-        errors |= wrong
-        found.append({**dict.fromkeys(child.key for child in component.children), **base, **values})
-    least = max(component.min_length, 1 if component.required else 0)
-    if len(found) < least:
-        raise ValueError(f"请至少填写 {least} 行" if least > 1 else _asked(component, context))
-    return found
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, (list, tuple)) else []
 
 
 def _is_blank(component: Component, row: Mapping[str, Any]) -> bool:
@@ -605,62 +636,11 @@ def _is_blank(component: Component, row: Mapping[str, Any]) -> bool:
     )
 
 
-def _asked(component: Component, context: Mapping[str, Any]) -> str:
-    label = str(_resolve(component.label, context) or component.key)
-    match component.type:
-        case "select" | "radio" | "checklist":
-            return f"请选择“{label}”"
-        case "checkbox":
-            return f"请勾选“{label}”"
-    return f"请填写“{label}”"
-
-
-def _check(component: Component, value: Any, context: Mapping[str, Any]) -> None:
-    """:raises ValueError: out of the component's bounds"""
-    if isinstance(value, str) and component.type in TEXT_LIMITS:
-        if len(value) < component.min_length:
-            raise ValueError(f"至少 {component.min_length} 个字，现在 {len(value)} 个")
-        if len(value) > component.max_length:
-            raise ValueError(f"最多 {component.max_length} 个字，现在 {len(value)} 个")
-        if component.pattern and (len(value) > LONGEST or not component.pattern.fullmatch(value)):
-            raise ValueError(component.pattern_message or "格式不正确")
-    elif component.type in ("number", "datetime"):
-        low, high = _resolve(component.min, context), _resolve(component.max, context)
-        words = ("早于", "晚于") if component.type == "datetime" else ("小于", "大于")
-        if _comparable(low, value) and value < low:
-            raise ValueError(f"不能{words[0]} {_as_text(low)}")
-        if _comparable(high, value) and value > high:
-            raise ValueError(f"不能{words[1]} {_as_text(high)}")
-
-
 def _comparable(bound: Any, value: Any) -> bool:
     numbers = (int, Decimal)
     if isinstance(value, numbers):
         return isinstance(bound, numbers)
     return type(bound) is type(value)
-
-
-def _read(component: Component, given: Any, context: Mapping[str, Any]) -> Any:
-    """The typed value; None where nothing was given.
-
-    :raises ValueError: no value of this type
-    """
-    match component.type:
-        case "textfield" | "textarea":
-            return _text(component, given)
-        case "number":
-            return _number(component, given)
-        case "checkbox":
-            return given in (True, "true", "on", "1", "是")
-        case "datetime":
-            return _date(given)
-        case "checklist":
-            chosen = given if isinstance(given, (list, tuple)) else [given]
-            options = _options_of(component, context)
-            return [_choice(options, one) for one in dict.fromkeys(map(_as_text, chosen)) if one != ""]
-    if isinstance(given, (list, tuple, dict)):
-        raise ValueError("只能选择一项")
-    return None if _as_text(given) == "" else _choice(_options_of(component, context), _as_text(given))
 
 
 def _text(component: Component, given: Any) -> str | None:
