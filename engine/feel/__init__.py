@@ -1,0 +1,241 @@
+"""FEEL, the expression language of DMN 1.5: ``evaluate('金额 > 1000 and 类别 in ("甲","乙")', {"金额": 1200, "类别": "甲"})``.
+
+Safe for strangers' input: expressions reach the values handed in and the functions of the standard, nothing of Python; length,
+nesting, steps and the size of results are limited. What FEEL defines as an error is None, and the warnings say why.
+
+Values are plain: Decimal (int is taken too), str, bool, None, list, dict, date, time, datetime, timedelta,
+:class:`YearsMonthsDuration`, :class:`Range`, and functions. Dates outside the years 1-9999 and nanoseconds, which Python's types
+cannot hold, are values of their own with the same attributes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+from . import tree
+from .compiler import Code, Test, call, check_depth, compile_node, compile_tests, free_names
+from .functions import BUILT_IN
+from .lexer import FeelSyntaxError
+from .limits import MAX_RESULT, MAX_RESULT_DEPTH, MAX_SOURCE, FeelLimitError
+from .parser import is_special, parse, parse_unary_tests
+from .run import Run, Scope
+from .types import conformed, is_instance
+from .values import Function, Range, YearsMonthsDuration, kind
+from .writing import text_of
+
+__all__ = [
+    "BUILT_IN",
+    "Expression",
+    "FeelLimitError",
+    "FeelSyntaxError",
+    "Function",
+    "Range",
+    "Run",
+    "Scope",
+    "UnaryTests",
+    "YearsMonthsDuration",
+    "call",
+    "compile",
+    "compile_unary_tests",
+    "conformed",
+    "evaluate",
+    "is_instance",
+    "kind",
+    "text_of",
+    "tree",
+]
+
+_CACHED = 5_000
+T = TypeVar("T")
+
+
+class Expression:
+    """A compiled expression; may be shared by threads.
+
+    :ivar tree: its syntax tree
+    :ivar free_names: the variables it needs
+    :ivar possible_names: names inside filters, which may be variables or entries of the filtered items
+    """
+
+    __slots__ = ("_code", "free_names", "possible_names", "source", "tree")
+
+    def __init__(self, source: str, node: tree.Node) -> None:
+        check_depth(node)
+        self.source = source
+        self.tree = node
+        sure, maybe = free_names(node)
+        self.free_names = frozenset(sure)
+        self.possible_names = frozenset(maybe)
+        self._code: Code = compile_node(node)
+
+    def evaluate(
+        self,
+        context: Mapping[str, Any],
+        warnings: list[str] | None = None,
+        *,
+        now: datetime | None = None,
+        types: Mapping[str, tree.Type] | None = None,
+    ) -> Any:
+        """The value in a context.
+
+        :param warnings: takes a sentence for every null that stands for an error
+        :param now: what ``now()`` gives; its zone decides what ``today()`` is
+        :param types: item definitions by name, for ``instance of`` and typed parameters
+        :raises FeelLimitError: it asks for too much
+        """
+        return checked(self.run(Scope(context, None, Run(warnings, now, types))))
+
+    def run(self, scope: Scope) -> Any:
+        """The value in a scope, for callers that share one budget among several expressions.
+
+        :raises FeelLimitError: it asks for too much
+        """
+        return _guarded(self._code, scope)
+
+    def __repr__(self) -> str:
+        return f"Expression({self.source!r})"
+
+
+class UnaryTests:
+    """A compiled cell of a decision table.
+
+    :ivar free_names: the variables it needs, the tested value ``?`` not counted
+    """
+
+    __slots__ = ("_test", "free_names", "source", "tree")
+
+    def __init__(self, source: str, node: tree.Tests) -> None:
+        check_depth(node)
+        self.source = source
+        self.tree = node
+        self.free_names = frozenset(free_names(node)[0])
+        self._test: Test = compile_tests(node)
+
+    def matches(
+        self,
+        value: Any,
+        context: Mapping[str, Any],
+        warnings: list[str] | None = None,
+        *,
+        now: datetime | None = None,
+        types: Mapping[str, tree.Type] | None = None,
+    ) -> bool:
+        """Whether a value passes; an answer of null is no.
+
+        :raises FeelLimitError: it asks for too much
+        """
+        return self.run(value, Scope(context, None, Run(warnings, now, types)))
+
+    def run(self, value: Any, scope: Scope) -> bool:
+        """As ``matches``, in a scope of the caller's.
+
+        :raises FeelLimitError: it asks for too much
+        """
+        return _guarded(lambda scope: self._test(scope, value), scope) is True
+
+
+def _guarded(code: Callable[[Scope], Any], scope: Scope) -> Any:
+    try:
+        return code(scope)
+    except RecursionError:
+        raise FeelLimitError("表达式或数据嵌套过深，已停止。") from None
+
+
+def checked(value: Any) -> Any:
+    """A result that is not too big to hand out.
+
+    :raises FeelLimitError: too many values in it, or too deep
+    """
+    if type(value) is list or type(value) is dict:
+        _count(value, 0, 0)
+    return value
+
+
+def _count(value: Any, count: int, depth: int) -> int:
+    if depth > MAX_RESULT_DEPTH:
+        raise FeelLimitError(f"结果嵌套过深，最多 {MAX_RESULT_DEPTH} 层。")
+    count += len(value)
+    if count > MAX_RESULT:
+        raise FeelLimitError(f"结果过大，最多 {MAX_RESULT} 个值。")
+    for item in value.values() if type(value) is dict else value:
+        if type(item) is list or type(item) is dict:
+            count = _count(item, count, depth + 1)
+    return count
+
+
+class _Cache(Generic[T]):
+    """The least recently used entry goes first."""
+
+    def __init__(self, make: Callable[[str, frozenset[str]], T]) -> None:
+        self._make = make
+        self._entries: OrderedDict[tuple[str, frozenset[str]], T] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, source: str, names: Iterable[str]) -> T:
+        key = (source, frozenset(name for name in names if _SPECIAL(name)))
+        with self._lock:
+            found = self._entries.get(key)
+            if found is not None:
+                self._entries.move_to_end(key)
+                return found
+        made = self._make(*key)
+        with self._lock:
+            self._entries[key] = made
+            if len(self._entries) > _CACHED:
+                self._entries.popitem(last=False)
+        return made
+
+
+class _Special(dict[str, bool]):
+    """Whether a name is special, remembered: asked for every name of the context in every evaluation."""
+
+    def __missing__(self, name: str) -> bool:
+        if len(self) > 50_000:
+            self.clear()
+        special = isinstance(name, str) and len(name) <= MAX_SOURCE and is_special(name)
+        self[name] = special
+        return special
+
+
+_SPECIAL = _Special().__getitem__
+_EXPRESSIONS = _Cache(lambda source, specials: Expression(source, parse(source, specials)))
+_UNARY_TESTS = _Cache(lambda source, specials: UnaryTests(source, parse_unary_tests(source, specials)))
+
+
+def compile(expression: str, names: Iterable[str] = ()) -> Expression:
+    """An expression made ready; the same one for the same text and names.
+
+    :param names: those in scope; only names with signs such as ``-`` or with keywords in them matter
+    :raises FeelSyntaxError: no FEEL
+    :raises FeelLimitError: too long or nested too deeply
+    """
+    return _EXPRESSIONS.get(expression, names)
+
+
+def compile_unary_tests(text: str, names: Iterable[str] = ()) -> UnaryTests:
+    """A decision table's cell made ready: ``-``, ``< 5``, ``"甲","乙"``, ``not([1..3])`` or an expression with ``?``.
+
+    :raises FeelSyntaxError: no FEEL
+    :raises FeelLimitError: too long or nested too deeply
+    """
+    return _UNARY_TESTS.get(text, names)
+
+
+def evaluate(
+    expression: str,
+    context: Mapping[str, Any],
+    *,
+    warnings: list[str] | None = None,
+    now: datetime | None = None,
+) -> Any:
+    """The value of an expression; an error that FEEL defines is None, and ``warnings`` says why.
+
+    :param now: what ``now()`` gives; its zone decides what ``today()`` is
+    :raises FeelSyntaxError: no FEEL
+    :raises FeelLimitError: it asks for too much
+    """
+    return _EXPRESSIONS.get(expression, context).evaluate(context, warnings, now=now)

@@ -1,0 +1,140 @@
+"""How a built-in function is declared: its signature as text, its overloads by name, and how arguments reach it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from ..limits import MAX_ITEMS, MAX_TEXT, TEXT_STEP, FeelLimitError
+from ..run import Run
+from ..values import Function, kind
+
+BUILT_IN: dict[str, BuiltIn] = {}
+Body = TypeVar("Body", bound=Callable[..., Any])
+_SIGNATURE = re.compile(r"([^(]+)\((.*)\)")
+
+
+class Parameter:
+    """:ivar kinds: what it takes; empty for anything"""
+
+    def __init__(self, text: str) -> None:
+        name, _, kinds = text.partition(":")
+        kinds = kinds.strip()
+        self.name = name.strip()
+        self.variadic = kinds.endswith("...")
+        self.optional = kinds.endswith("?")
+        kinds = kinds.rstrip(".?")
+        self.kinds = frozenset() if kinds == "any" else frozenset(kinds.split("|"))
+
+    def fit(self, value: Any, coerce: bool) -> tuple[bool, Any]:
+        """Whether a value may be passed, and as what."""
+        if not self.kinds or kind(value) in self.kinds:
+            return True, value
+        if coerce and value is not None:
+            if "list" in self.kinds:
+                return True, [value]
+            if isinstance(value, list) and len(value) == 1 and kind(value[0]) in self.kinds:
+                return True, value[0]
+        return False, None
+
+
+class Overload:
+    def __init__(self, parameters: list[Parameter], body: Callable[..., Any]) -> None:
+        self.parameters = parameters
+        self.body = body
+        self.required = sum(1 for p in parameters if not p.optional)
+        self.variadic = bool(parameters) and parameters[-1].variadic
+
+    def bind(self, arguments: Sequence[Any], names: Sequence[str] | None, coerce: bool) -> list[Any] | None:
+        """The arguments in order, None where they do not fit."""
+        if names is not None:
+            return self._bind_names(arguments, names, coerce)
+        count = len(self.parameters)
+        if len(arguments) < self.required or (len(arguments) > count and not self.variadic):
+            return None
+        bound: list[Any] = []
+        for index, value in enumerate(arguments):
+            fits, value = self.parameters[min(index, count - 1)].fit(value, coerce)
+            if not fits:
+                return None
+            bound.append(value)
+        return bound
+
+    def _bind_names(self, arguments: Sequence[Any], names: Sequence[str], coerce: bool) -> list[Any] | None:
+        given = dict(zip(names, arguments, strict=True))
+        if len(given) < len(names):
+            return None
+        bound: list[Any] = []
+        for parameter in self.parameters:
+            if parameter.name not in given:
+                if not parameter.optional:
+                    return None
+                bound.append(None)
+                continue
+            fits, value = parameter.fit(given.pop(parameter.name), coerce)
+            if not fits:
+                return None
+            bound.append(value)
+        return None if given else bound
+
+
+class BuiltIn(Function):
+    """A function of the standard with all its overloads."""
+
+    __slots__ = ("overloads",)
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, ())
+        self.overloads: list[Overload] = []
+
+    def invoke(self, arguments: Sequence[Any], run: Run, names: Sequence[str] | None = None) -> Any:
+        """The value of a call; null, with a warning, where no overload takes the arguments."""
+        for coerce in (False, True):
+            for overload in self.overloads:
+                bound = overload.bind(arguments, names, coerce)
+                if bound is not None:
+                    return self._run(overload, bound, run)
+        kinds = "、".join(kind(argument) for argument in arguments)
+        return run.warn(f"函数“{self.name}”不接受这些参数：{kinds or '无'}。")
+
+    def _run(self, overload: Overload, arguments: list[Any], run: Run) -> Any:
+        for argument in arguments:
+            if type(argument) is list:
+                run.spend(len(argument))
+            elif type(argument) is str:
+                run.spend(len(argument) // TEXT_STEP)
+        try:
+            value = overload.body(run, *arguments)
+        except ArithmeticError:
+            return run.warn(f"函数“{self.name}”没有结果：数值超出范围。")
+        except ValueError as error:
+            return run.warn(f"函数“{self.name}”没有结果：{error}。")
+        if type(value) is list:
+            run.spend(len(value))
+            if len(value) > MAX_ITEMS:
+                raise FeelLimitError(f"列表过长，最多 {MAX_ITEMS} 项。")
+        elif type(value) is str:
+            run.spend(len(value) // TEXT_STEP)
+            if len(value) > MAX_TEXT:
+                raise FeelLimitError(f"字符串过长，最多 {MAX_TEXT} 个字符。")
+        return value
+
+
+def built_in(*signatures: str) -> Callable[[Body], Body]:
+    """Declare a function, for example ``@built_in("substring(string: string, start position: number, length: number?)")``.
+
+    The body gets the run and then the arguments in order. ``?`` marks an argument that may be left out, ``...`` one that repeats.
+    A ``ValueError`` of the body is a null and its text the warning.
+    """
+
+    def declare(body: Body) -> Body:
+        for signature in signatures:
+            match = _SIGNATURE.fullmatch(signature)
+            assert match, signature
+            name, inner = match[1], match[2]
+            parameters = [Parameter(part) for part in inner.split(",")] if inner else []
+            BUILT_IN.setdefault(name, BuiltIn(name)).overloads.append(Overload(parameters, body))
+        return body
+
+    return declare

@@ -1,0 +1,175 @@
+"""FEEL's values that Python has no type for, and the kind of every value (DMN 1.5, 10.3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from typing import Any
+
+from engine import values as process_values
+
+NUMBERS = Context(prec=34, Emin=-6143, Emax=6144, traps=[InvalidOperation, DivisionByZero, Overflow])
+"""IEEE 754 decimal128, as the standard asks (10.3.2.3.1)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class YearsMonthsDuration:
+    """A duration of whole months; negative ones run backwards."""
+
+    total: int
+
+    @property
+    def years(self) -> int:
+        return _toward_zero(self.total, 12)
+
+    @property
+    def months(self) -> int:
+        return self.total - 12 * self.years
+
+    def __str__(self) -> str:
+        if not self.total:
+            return "P0M"
+        years, months = divmod(abs(self.total), 12)
+        return (
+            ("-P" if self.total < 0 else "P")
+            + (f"{years}Y" if years else "")
+            + (f"{months}M" if months else "")
+        )
+
+
+def _toward_zero(number: int, by: int) -> int:
+    quotient = abs(number) // by
+    return -quotient if number < 0 else quotient
+
+
+process_values.register(YearsMonthsDuration, "months", lambda d: d.total, YearsMonthsDuration)
+
+
+@dataclass(frozen=True, slots=True)
+class WideDate:
+    """A date outside the years 1-9999 that Python's ``date`` can hold."""
+
+    year: int
+    month: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class WideTime:
+    """A time with nanoseconds."""
+
+    hour: int
+    minute: int
+    second: int
+    nanosecond: int
+    tzinfo: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class WideDateTime:
+    """A date and time outside Python's years, or with nanoseconds."""
+
+    year: int
+    month: int
+    day: int
+    hour: int
+    minute: int
+    second: int
+    nanosecond: int
+    tzinfo: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class WideDuration:
+    """A days-and-time duration that ``timedelta`` cannot hold."""
+
+    nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An interval; an end that is None is unbounded.
+
+    :ivar undefined: an end was null without being meant as unbounded, so nothing can be said to be in it
+    """
+
+    start: Any
+    end: Any
+    start_included: bool
+    end_included: bool
+    undefined: bool = False
+
+
+class Function:
+    """A callable FEEL value: ``parameters`` by name, the implementation behind ``invoke``."""
+
+    __slots__ = ("name", "parameters")
+    parameters: tuple[str, ...]
+
+    def __init__(self, name: str, parameters: tuple[str, ...]) -> None:
+        self.name = name
+        self.parameters = parameters
+
+    def invoke(self, arguments: list[Any], run: Any) -> Any:
+        """The value of the call; the arguments are in the order of ``parameters``."""
+        raise NotImplementedError
+
+
+KINDS: dict[type, str] = {
+    bool: "boolean",
+    Decimal: "number",
+    int: "number",
+    float: "number",
+    str: "string",
+    date: "date",
+    WideDate: "date",
+    datetime: "date and time",
+    WideDateTime: "date and time",
+    time: "time",
+    WideTime: "time",
+    timedelta: "days and time duration",
+    WideDuration: "days and time duration",
+    YearsMonthsDuration: "years and months duration",
+    list: "list",
+    dict: "context",
+    Range: "range",
+    type(None): "Null",
+}
+
+
+def kind(value: Any) -> str:
+    """The FEEL kind of a value: ``number``, ``string``, ..., ``function`` or, for something foreign, ``unknown``."""
+    found = KINDS.get(type(value))
+    if found is None:
+        found = "function" if isinstance(value, Function) else "unknown"
+    return found
+
+
+def adopt(value: Any) -> Any:
+    """A value from outside as FEEL knows it; what it does not know is null, so no Python object gets in."""
+    if type(value) in KINDS:
+        if type(value) is not float:
+            return value
+        return Decimal(repr(value)) if value - value == 0 else None
+    if isinstance(value, Function):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    for plain in (bool, int, str, Decimal, datetime, date, time, timedelta):
+        if isinstance(value, plain):  # an enum or a subclass: only its plain part comes in
+            return _plain(value, plain)
+    return None
+
+
+def _plain(value: Any, kind_of: type) -> Any:
+    if kind_of is int:
+        return int(value)
+    if kind_of is str:
+        return str.__str__(value)
+    if kind_of is Decimal:
+        return Decimal(value)
+    return value
