@@ -26,6 +26,7 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from engine import feel
+from engine.clock import local
 from engine.errors import Invalid
 from engine.patterns import LONGEST, compile_pattern
 
@@ -347,7 +348,7 @@ def _expression(value: Any) -> str:
     source = value.removeprefix("=").strip()
     try:
         feel.compile(source)
-    except feel.FeelSyntaxError as error:
+    except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
         raise _wrong(f"表达式“{source[:60]}”有误：{error}") from None
     return source
 
@@ -408,14 +409,19 @@ class _Level:
         around: _Level | None = None,
         prefix: tuple[str, str] = ("", ""),
     ) -> None:
-        self.components, self.raw, self.data, self.now, self.prefix = components, raw, data, now, prefix
+        self.components, self.raw, self.data, self.prefix = components, raw, data, prefix
+        self.now = now and local(now)  # today() is the day on the wall
         self.names: dict[str, Any] = {**(around.names if around else {}), **data}
         for component in _flat(components):
             if component.key:
                 self.names[component.key] = self.lenient(component)
 
     def evaluate(self, source: str) -> Any:
-        return feel.evaluate(source, self.names, now=self.now)
+        """The value; null where the expression asks for more than it may have: the page must open."""
+        try:
+            return feel.evaluate(source, self.names, now=self.now)
+        except feel.FeelLimitError:
+            return None
 
     def resolve(self, value: Any) -> Any:
         """A literal, or what its FEEL says."""
