@@ -1,4 +1,4 @@
-"""Build hook: wheels, sdists and editable installs carry the built front end."""
+"""Build hook: every build has the front end; a wheel also has the process folders and Word templates."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent / "setup"))
 import frontend
 
 
-class FrontEnd(BuildHookInterface):
+class Ship(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         frontend.build()
+        if self.target_name == "wheel" and version == "standard":
+            for folder in ("processes", "doc_templates"):  # where engine/shipped.py finds them
+                build_data["force_include"][folder] = f"engine/shipped_files/{folder}"

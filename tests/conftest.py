@@ -28,7 +28,9 @@ fonts.use()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--databases", choices=("default", "all", *BOTH), default="default", help="see tests/conftest.py")
+    parser.addoption(
+        "--databases", choices=("default", "all", *BOTH), default="default", help="see tests/conftest.py"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -36,7 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         choice = metafunc.config.getoption("--databases")
         if choice == "default":
             choice = "all" if metafunc.definition.path.is_relative_to(ENGINE_TESTS) else "sqlite"
-        metafunc.parametrize("database_url", BOTH if choice == "all" else (choice,), indirect=True, scope="function")
+        metafunc.parametrize(
+            "database_url", BOTH if choice == "all" else (choice,), indirect=True, scope="function"
+        )
 
 
 def _make_schema(url: str, home: Path) -> None:
