@@ -150,7 +150,7 @@ def table(
         )
     padding = 0
     if borders is True:
-        padding = 28
+        padding = 20
         borders = "".join(
             f'<w:{side} w:val="single" w:sz="4" w:space="0" w:color="auto"/>'
             for side in ("top", "left", "bottom", "right", "insideH", "insideV")
@@ -215,7 +215,7 @@ def styles() -> str:
         + style("公文签名", "GWSignature", "", par_(line=PITCH, rule="atLeast", jc="left", keep=True))
         + style("公文版记", "GWImprint", run(size=14, spacing=0), par_(line=480, jc="left"))
         + style("公文页码", "GWPage", run(SONG, 14, spacing=0, latin=SONG), par_(line=280))
-        + style("公文表格", "GWCell", run(size=12, spacing=0), par_(line=400, jc="left"))
+        + style("公文表格", "GWCell", run(size=12, spacing=0), par_(line=360, jc="left"))
         + style("公文表格居中", "GWCellCentre", "", par_(jc="center"), "GWCell")
         + style("公文表头", "GWCellHead", run(HEI), par_(jc="center"), "GWCell")
         + style("公文表格分部", "GWCellPart", run(HEI), par_(keep=True), "GWCell")
@@ -451,7 +451,7 @@ def parties() -> str:
 
 def letter() -> str:
     """责任书: an attachment of the 印发通知, so without red head, number and 版记."""
-    widths = [600, 2620, 1990, 1800, 1140, 695]
+    widths = [600, 2620, 1990, 1900, 1040, 695]
     heads = ("序号", "目标和措施", "业务工作目标\n（一岗双责）", "完成时限", "责任人", "分值")
     head = row(
         *(
@@ -542,7 +542,7 @@ def letter() -> str:
 
 def commitment() -> str:
     """党员岗位责任承诺书: one form on one page where the goals allow."""
-    area, goal, number, quality, limit = widths = [1560, 3085, 1150, 1250, 1800]
+    area, goal, number, quality, limit = widths = [1600, 2945, 1240, 1200, 1860]
 
     def pair(*fields: str) -> str:
         return row(
@@ -582,18 +582,14 @@ def commitment() -> str:
     return (
         par("GWTitle", "党员岗位责任承诺书")
         + par("GWSubtitle", "（{{ 年度 }}年度）")
-        + par(
-            "GWBody", "按照“以岗定责、责任到人”的原则，本人结合岗位向所在支部作出如下承诺，请组织和群众监督。"
-        )
+        + par("GWBody", "按照以岗定责、责任到人的原则，向支部作出如下承诺：")
         + table(
             widths,
-            pair("姓名", "支部"),
+            pair("姓名", "入党时间"),
             pair("科室", "岗位"),
             row(
-                cell(par("GWFormLabel", "入党时间"), width=area),
-                cell(par("GWForm", "{{ 入党时间 }}", jc="center"), width=goal),
-                cell(par("GWFormLabel", "年度"), width=number),
-                cell(par("GWForm", "{{ 年度 }}年", jc="center"), width=quality + limit, span=2),
+                cell(par("GWFormLabel", "支部"), width=area),
+                cell(par("GWForm", "{{ 支部 }}"), width=WIDTH - area, span=4),
             ),
             goals,
             row(
@@ -611,7 +607,6 @@ def commitment() -> str:
                     width=quality + limit,
                     span=2,
                 ),
-                height=1700,
             ),
         )
         + par("GWBlank", line=20)
