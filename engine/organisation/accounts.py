@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -70,11 +71,12 @@ def create(
     *,
     person_id: int,
     username: str,
-    password: str,
+    password_hash: str,
     is_admin: bool = False,
     is_designer: bool = False,
 ) -> Account:
-    """:raises Invalid: a user name or password that does not do
+    """:param password_hash: from ``hashed``, which also checks the password
+    :raises Invalid: a user name that does not do
     :raises Conflict: the person has an account, or the name is taken
     """
     person = people.get(session, person_id)
@@ -90,11 +92,10 @@ def create(
         raise Conflict("has-account", f"{person.name}已有账号。", person=person_id)
     if session.scalar(select(Account.id).where(Account.username == username)) is not None:
         raise Conflict("username-taken", f"用户名“{username}”已被使用，请换一个。")
-    check_password(password, username)
     account = Account(
         person_id=person_id,
         username=username,
-        password_hash=_hasher.hash(password),
+        password_hash=password_hash,
         is_admin=is_admin,
         is_designer=is_designer,
     )
@@ -103,32 +104,52 @@ def create(
     return account
 
 
-def authenticate(session: Session, username: str, password: str, *, at: datetime) -> Account | None:
-    """The account, or None: unknown, wrong, locked and disabled look alike from outside, and take as long.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A login whose password has been compared, and that has not been counted yet."""
 
-    The fifth failure in a row locks the account for 15 minutes. The caller commits, also after None: the
-    count is the point.
-    """
-    # The row stays locked until the commit: guesses that come together are counted one by one.
-    account = session.scalar(select(Account).where(Account.username == _normal(username)).with_for_update())
+    account_id: int | None
+    right: bool
+    rehashed: str | None = None
+
+
+def attempt(session: Session, username: str, password: str) -> Attempt:
+    """Compare a password: slow on purpose, so it needs no transaction. An unknown name takes as long."""
+    account = session.scalar(select(Account).where(Account.username == _normal(username)))
     right = _verifies(account.password_hash if account else _nobodys_hash(), password)
+    if account is None:
+        return Attempt(None, right=False)
+    outdated = right and _hasher.check_needs_rehash(account.password_hash)
+    return Attempt(account.id, right, _hasher.hash(password) if outdated else None)
+
+
+def admit(session: Session, tried: Attempt, *, at: datetime) -> Account | None:
+    """The account, or None: unknown, wrong, locked and disabled look alike from outside.
+
+    The fifth failure in a row locks the account for 15 minutes. The caller commits, also after None: the count is
+    the point. Attempts that were compared at the same time are counted one by one, so a lock-out stops them too.
+    """
+    account = session.get(Account, tried.account_id, with_for_update=True) if tried.account_id else None
     if account is None or account.disabled_at is not None:
         return None
     if account.locked_until is not None:
         if at < account.locked_until:
             return None
         account.locked_until, account.failed_count = None, 0
-    if not right:
+    if tried.right:
+        account.failed_count = 0
+        account.password_hash = tried.rehashed or account.password_hash
+    else:
         account.failed_count += 1
         if account.failed_count >= ATTEMPTS:
             account.locked_until = at + LOCKED_FOR
-        session.flush()
-        return None
-    account.failed_count = 0
-    if _hasher.check_needs_rehash(account.password_hash):
-        account.password_hash = _hasher.hash(password)
     session.flush()
-    return account
+    return account if tried.right else None
+
+
+def authenticate(session: Session, username: str, password: str, *, at: datetime) -> Account | None:
+    """``attempt`` and ``admit`` in one transaction."""
+    return admit(session, attempt(session, username, password), at=at)
 
 
 def resume(session: Session, account_id: int, session_version: int) -> Account | None:
@@ -145,8 +166,7 @@ def set_password(session: Session, account_id: int, password: str) -> Account:
     :raises Invalid: too short, too long or weak
     """
     account = get(session, account_id)
-    check_password(password, account.username)
-    account.password_hash = _hasher.hash(password)
+    account.password_hash = hashed(password, account.username)
     account.failed_count, account.locked_until = 0, None
     _end_sessions(session, account)
     return account
@@ -175,8 +195,11 @@ def enable(session: Session, account_id: int) -> Account:
     return account
 
 
-def check_password(password: str, username: str = "") -> None:
-    """:raises Invalid: under 12 characters, over 256, in the weak list, or too simple"""
+def hashed(password: str, username: str = "") -> str:
+    """The argon2id hash of a password that does.
+
+    :raises Invalid: under 12 characters, over 256, in the weak list, or too simple
+    """
     simple = _normal(password)
     if len(password) < SHORTEST:
         message = f"密码至少 {SHORTEST} 个字符，现在是 {len(password)} 个。"
@@ -190,7 +213,7 @@ def check_password(password: str, username: str = "") -> None:
     ):
         message = "这个密码太容易猜到：不要用常见密码、纯数字、重复字符或含用户名的密码。"
     else:
-        return
+        return _hasher.hash(password)
     raise Invalid("weak-password", message, {"password": message})
 
 

@@ -10,12 +10,13 @@ from engine.organisation.accounts import Account
 
 AT = datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
 PASSWORD = "竹影-清风-2026-kvd"
+HASH = accounts.hashed(PASSWORD)
 
 
 @pytest.fixture
 def account(session: Session) -> Account:
     person = people.add(session, name="沈若川")
-    return accounts.create(session, person_id=person.id, username=" ShenRuoChuan ", password=PASSWORD)
+    return accounts.create(session, person_id=person.id, username=" ShenRuoChuan ", password_hash=HASH)
 
 
 def test_the_right_password_opens(session: Session, account: Account) -> None:
@@ -45,12 +46,27 @@ def test_five_failures_lock_for_fifteen_minutes(session: Session, account: Accou
 def test_the_count_survives_the_transaction(database: Database) -> None:
     with database.write() as session:
         person = people.add(session, name="沈若川")
-        accounts.create(session, person_id=person.id, username="shen", password=PASSWORD)
+        accounts.create(session, person_id=person.id, username="shen", password_hash=HASH)
     for _ in range(5):
         with database.write() as session:
             assert accounts.authenticate(session, "shen", "wrong", at=AT) is None
     with database.write() as session:
         assert accounts.authenticate(session, "shen", PASSWORD, at=AT) is None
+
+
+def test_guesses_at_the_same_time_are_counted_one_by_one(database: Database) -> None:
+    with database.write() as session:
+        person = people.add(session, name="沈若川")
+        accounts.create(session, person_id=person.id, username="shen", password_hash=HASH)
+    with database.read() as session:  # all compared before any is counted
+        wrong = accounts.attempt(session, "shen", "wrong")
+        right = accounts.attempt(session, "shen", PASSWORD)
+    for _ in range(5):
+        with database.write() as session:
+            assert accounts.admit(session, wrong, at=AT) is None
+    with database.write() as session:
+        assert accounts.admit(session, right, at=AT) is None
+        assert accounts.admit(session, right, at=AT + timedelta(minutes=15)) is not None
 
 
 def test_what_ends_a_session(session: Session, account: Account) -> None:
@@ -92,11 +108,11 @@ def test_weak_passwords_are_refused(session: Session, account: Account, password
 
 def test_one_account_a_person_and_one_person_a_name(session: Session, account: Account) -> None:
     with pytest.raises(Conflict, match="已有账号"):
-        accounts.create(session, person_id=account.person_id, username="other", password=PASSWORD)
+        accounts.create(session, person_id=account.person_id, username="other", password_hash=HASH)
     someone = people.add(session, name="许知秋")
     with pytest.raises(Conflict, match="已被使用"):
-        accounts.create(session, person_id=someone.id, username="ShenRuochuan", password=PASSWORD)
+        accounts.create(session, person_id=someone.id, username="ShenRuochuan", password_hash=HASH)
     with pytest.raises(Invalid, match="身份证号"):
-        accounts.create(session, person_id=someone.id, username="35040219900101123X", password=PASSWORD)
+        accounts.create(session, person_id=someone.id, username="35040219900101123X", password_hash=HASH)
     with pytest.raises(Invalid, match="用户名"):
-        accounts.create(session, person_id=someone.id, username="许 知秋", password=PASSWORD)
+        accounts.create(session, person_id=someone.id, username="许 知秋", password_hash=HASH)
