@@ -1,0 +1,109 @@
+"""A real Chromium, and a guard: a test fails on a page error, a console error or a request that leaves the machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.pages import Pages
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+#: A form with errors comes back as 422; the browser reports that answer on its console.
+EXPECTED = "422"
+
+
+def _local(address: str) -> bool:
+    url = urlsplit(address)
+    return url.scheme in ("data", "blob", "about") or url.hostname in ("127.0.0.1", "localhost")
+
+
+class Guard:
+    """What went wrong on the pages of one test. Where an error is the point of the test, ``allow`` its words."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.allowed: list[str] = [EXPECTED]
+
+    def allow(self, words: str) -> None:
+        self.allowed.append(words)
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("weberror", lambda error: self.found.append(f"page error: {error.error}"))
+        context.on("console", lambda message: message.type == "error" and self.console(message.text))
+        context.on(
+            "request",
+            lambda request: _local(request.url) or self.found.append(f"left the machine: {request.url}"),
+        )
+        context.route(lambda address: not _local(address), lambda route: route.abort())
+
+    def console(self, text: str) -> None:
+        if not any(words in text for words in self.allowed):
+            self.found.append(f"console: {text}")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("没有 Chromium：先运行 make setup-tests")
+    return {**browser_type_launch_args, "executable_path": chromium, "args": FLAGS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **browser_context_args,
+        "locale": "zh-CN",
+        "timezone_id": "Asia/Shanghai",
+        "reduced_motion": "reduce",
+        "viewport": {"width": 1440, "height": 900},
+    }
+
+
+@pytest.fixture
+def guard() -> Iterator[Guard]:
+    guard = Guard()
+    yield guard
+    assert not guard.found, "\n".join(guard.found)
+
+
+@pytest.fixture
+def context(context: BrowserContext, guard: Guard) -> BrowserContext:
+    guard.watch(context)
+    context.set_default_timeout(15_000)
+    return context
+
+
+@pytest.fixture
+def person(new_context: Any, guard: Guard) -> Any:
+    """A browser of one's own for each of several people: ``person()`` gives a page."""
+
+    def open_browser() -> Page:
+        context: BrowserContext = new_context()
+        guard.watch(context)
+        context.set_default_timeout(15_000)
+        return context.new_page()
+
+    return open_browser
+
+
+@pytest.fixture
+def pages() -> Iterator[Pages]:
+    """The front end without the application behind it."""
+    pages = Pages()
+    pages.start()
+    yield pages
+    pages.stop()

@@ -1,0 +1,326 @@
+// The properties panel's groups for the lvze: vocabulary.
+import { ListGroup } from '@bpmn-io/properties-panel';
+import { getBusinessObject, is } from 'bpmn-js/lib/util/ModelUtil';
+import { bare, check, choice, feel, formula, select, text } from './fields.js';
+import { extension, extensions, holderOf } from './extensions.js';
+import operations from './operations.json';
+
+const POSTS = ['书记', '副书记', '专职副书记', '分管领导', '委员', '党务干事'];
+const TIMERS = { timeDuration: '一段时间之后', timeDate: '某个时间', timeCycle: '重复' };
+const EXAMPLES = { timeDuration: '例如 P3D（三天）', timeDate: '例如 2026-04-30T17:00:00+08:00', timeCycle: '例如 R3/P7D（每七天，共三次）' };
+// Groups of the standard panel that ours replace.
+const REPLACED = ['multiInstance', 'timer', 'adHocCompletion', 'compensation'];
+
+const asOptions = (values) => values.map((value) => (typeof value === 'string' ? { value, label: value } : value));
+const posts = (value) => {
+  const unknown = (value ?? '').split(/\s+/).filter((post) => post && !POSTS.includes(post));
+  return unknown.length ? `没有“${unknown[0]}”这个岗位。可用：${POSTS.join('、')}` : undefined;
+};
+
+export default class Properties {
+  constructor(propertiesPanel, modeling, lvzeExtensions, options) {
+    this.modeling = modeling;
+    this.extensions = lvzeExtensions;
+    this.options = { forms: [], decisions: [], processes: [], documents: [], ...options };
+    propertiesPanel.registerProvider(400, this);
+  }
+
+  getGroups(element) {
+    return (groups) => {
+      const standard = groups.filter(({ id }) => !REPLACED.includes(id));
+      const at = standard.findIndex(({ id }) => id === 'general') + 1;
+      const own = this.groupsOf(element).filter(({ entries, items }) => items || entries.length);
+      return [...standard.slice(0, at), ...own, ...standard.slice(at)];
+    };
+  }
+
+  groupsOf(element) {
+    const groups = [];
+    if (is(element, 'bpmn:Process')) groups.push(...this.process());
+    if (is(element, 'bpmn:StartEvent') && is(element.parent, 'bpmn:Process')) groups.push(...this.start());
+    if (is(element, 'bpmn:UserTask')) groups.push(...this.userTask(element));
+    if (is(element, 'bpmn:ServiceTask')) groups.push(...this.serviceTask(element));
+    if (is(element, 'bpmn:BusinessRuleTask')) groups.push(...this.decision());
+    if (is(element, 'bpmn:CallActivity')) groups.push(...this.call(element));
+    if (getBusinessObject(element).loopCharacteristics?.$type === 'bpmn:MultiInstanceLoopCharacteristics') {
+      groups.push(...this.loop());
+    }
+    if (is(element, 'bpmn:SequenceFlow')) groups.push(...this.flow(element));
+    if (getBusinessObject(element).eventDefinitions?.[0]?.$type === 'bpmn:TimerEventDefinition') {
+      groups.push(...this.timer(element));
+    }
+    return groups;
+  }
+
+  // A field that edits one attribute of one lvze: element.
+  field(kind, type, name, label, more = {}) {
+    return kind({
+      id: `${type.replace(':', '-')}-${name}`,
+      label,
+      read: (element) => extension(holderOf(element, type), type)?.get(name),
+      write: (element, value) => this.extensions.set(element, type, name, value),
+      ...more,
+    });
+  }
+
+  process() {
+    return [{
+      id: 'lvze-process',
+      label: '办件',
+      shouldOpen: true,
+      entries: [
+        this.field(feel, 'lvze:Process', 'title', '办件标题', { description: '显示在待办和已办中' }),
+        this.field(feel, 'lvze:Process', 'businessKey', '业务编号', { description: '例如年度加单位，同一件事只有一个' }),
+      ],
+    }];
+  }
+
+  start() {
+    return [{
+      id: 'lvze-start',
+      label: '发起',
+      shouldOpen: true,
+      entries: [
+        this.field(choice, 'lvze:Form', 'ref', '表单', { options: asOptions(this.options.forms) }),
+        this.field(text, 'lvze:Starter', 'post', '谁能发起（岗位）', {
+          description: '多个岗位用空格分开，如：党务干事 书记',
+          validate: posts,
+        }),
+        this.field(check, 'lvze:Starter', 'member', '每个党员都能发起'),
+      ],
+    }];
+  }
+
+  userTask(element) {
+    const assignment = extension(getBusinessObject(element), 'lvze:Assignment');
+    const byPerson = Boolean(assignment?.person);
+    const byPost = ['post', 'unit', 'otherwise'].some((name) => assignment?.get(name));
+    const person = this.field(feel, 'lvze:Assignment', 'person', '指定人员', { description: '例如 =initiator.person' });
+    const post = [
+      this.field(select, 'lvze:Assignment', 'post', '岗位', { options: asOptions(POSTS) }),
+      this.field(feel, 'lvze:Assignment', 'unit', '哪个单位的岗位', { description: '例如 =unit.id' }),
+      this.field(text, 'lvze:Assignment', 'otherwise', '空缺时依次由', {
+        description: '岗位用空格分开，如：副书记 专职副书记',
+        validate: posts,
+      }),
+      this.field(feel, 'lvze:Assignment', 'exclude', '回避人员', { description: '同一人不能两边都签' }),
+    ];
+    return [
+      {
+        id: 'lvze-assignment',
+        label: '由谁办理',
+        shouldOpen: true,
+        entries: [...(byPerson && !byPost ? [] : post), ...(byPost && !byPerson ? [] : [person])],
+      },
+      {
+        id: 'lvze-task',
+        label: '办什么',
+        shouldOpen: true,
+        entries: [
+          this.field(feel, 'lvze:Title', 'value', '待办标题'),
+          this.field(choice, 'lvze:Form', 'ref', '表单', { options: asOptions(this.options.forms) }),
+          this.field(feel, 'lvze:Due', 'value', '办理期限', { description: '日期、时间，或 P5D 这样的一段时间' }),
+          this.field(formula, 'lvze:Document', 'value', '显示的文件', { description: '文件编号或编号的列表' }),
+        ],
+      },
+      {
+        id: 'lvze-signature',
+        label: '签名',
+        entries: [
+          this.field(formula, 'lvze:Signature', 'document', '签哪份文件'),
+          this.field(text, 'lvze:Signature', 'slot', '签名栏', { description: '与生成文件时的签名栏同名' }),
+          this.field(feel, 'lvze:Signature', 'capacity', '印出的职务'),
+        ],
+      },
+      {
+        id: 'lvze-result',
+        label: '意见与结果',
+        entries: [
+          this.field(feel, 'lvze:Opinion', 'required', '何时必须填意见', { description: '例如 =决定 = "退回"；总是必须就写 =true' }),
+          this.field(text, 'lvze:Result', 'variable', '结果存入变量', { description: '含操作人、时间、意见、结果、方式' }),
+        ],
+      },
+    ];
+  }
+
+  serviceTask(element) {
+    const operation = extension(getBusinessObject(element), 'lvze:Operation');
+    const known = operations[operation?.name]?.inputs ?? {};
+    const names = Object.entries(operations).map(([value, { label }]) => ({ value, label }));
+    const input = (name) => operation.get('inputs').find((one) => one.name === name);
+    const inputs = Object.entries(known).map(([name, label]) => feel({
+      id: `lvze-operation-${name}`,
+      label,
+      read: () => input(name)?.value,
+      write: (_, value) => this.setInput(element, operation, name, value),
+    }));
+    const others = operation?.get('inputs').filter(({ name }) => !(name in known)) ?? [];
+    return [
+      {
+        id: 'lvze-operation',
+        label: '服务',
+        shouldOpen: true,
+        entries: [this.field(select, 'lvze:Operation', 'name', '做什么', { options: names }), ...inputs],
+      },
+      ...(operation && (others.length || !Object.keys(known).length)
+        ? [this.pairs(element, 'lvze-operation-others', '其他参数', others, {
+          add: () => this.setInputs(element, operation, [...operation.get('inputs'), this.extensions.create('lvze:Input', { name: '参数', value: '' }, operation)]),
+          remove: (one) => this.setInputs(element, operation, operation.get('inputs').filter((other) => other !== one)),
+        })]
+        : []),
+      this.mappings(element, 'lvze:Output', '结果存入变量'),
+    ];
+  }
+
+  setInputs(element, operation, inputs) {
+    this.extensions.write(element, [[operation, { inputs }]]);
+  }
+
+  setInput(element, operation, name, value) {
+    const inputs = operation.get('inputs');
+    const found = inputs.find((one) => one.name === name);
+    if (found && value) this.extensions.write(element, [[found, { value }]]);
+    else if (found) this.setInputs(element, operation, inputs.filter((one) => one !== found));
+    else if (value) this.setInputs(element, operation, [...inputs, this.extensions.create('lvze:Input', { name, value }, operation)]);
+  }
+
+  decision() {
+    const { decisions } = this.options;
+    return [{
+      id: 'lvze-decision',
+      label: '决策表',
+      shouldOpen: true,
+      entries: [
+        this.field(choice, 'lvze:Decision', 'ref', '决策文件（.dmn）', { options: asOptions([...new Set(decisions.map(({ ref }) => ref))]) }),
+        this.field(choice, 'lvze:Decision', 'decision', '决策', { options: asOptions(decisions.map(({ decision }) => decision)) }),
+        this.field(text, 'lvze:Decision', 'result', '结果存入变量'),
+      ],
+    }];
+  }
+
+  call(element) {
+    return [
+      {
+        id: 'lvze-call',
+        label: '调用哪个流程',
+        shouldOpen: true,
+        entries: [choice({
+          id: 'lvze-calledElement',
+          label: '流程',
+          options: this.options.processes.map(({ key, name }) => ({ value: key, label: name })),
+          read: () => getBusinessObject(element).calledElement,
+          write: (_, value) => this.modeling.updateProperties(element, { calledElement: value || undefined }),
+        })],
+      },
+      this.mappings(element, 'lvze:Input', '传入（不填则全部可见）'),
+      this.mappings(element, 'lvze:Output', '传回（不填则不传回）'),
+    ];
+  }
+
+  loop() {
+    return [{
+      id: 'lvze-loop',
+      label: '逐个办理（会签）',
+      shouldOpen: true,
+      entries: [
+        this.field(formula, 'lvze:Loop', 'collection', '列表', { description: '每一项办理一次，例如 =下属单位' }),
+        this.field(text, 'lvze:Loop', 'item', '每一项叫作（变量）'),
+        this.field(formula, 'lvze:Loop', 'output', '每一项的结果'),
+        this.field(text, 'lvze:Loop', 'outputs', '结果汇总到（变量）'),
+        bare({
+          id: 'lvze-completionCondition',
+          label: '提前结束的条件',
+          description: '可用 numberOfInstances、numberOfActiveInstances、numberOfCompletedInstances、numberOfTerminatedInstances',
+          read: (element) => holderOf(element, 'lvze:Loop').completionCondition?.body,
+          write: (element, body) => this.setExpression(element, holderOf(element, 'lvze:Loop'), 'completionCondition', body),
+        }),
+      ],
+    }];
+  }
+
+  flow(element) {
+    const source = element.source;
+    const chooses = is(source, 'bpmn:ExclusiveGateway') || is(source, 'bpmn:InclusiveGateway');
+    const flow = getBusinessObject(element);
+    if (!chooses && !flow.conditionExpression) return [];
+    const isDefault = () => source.businessObject.default === flow;
+    const fallback = check({
+      id: 'lvze-default',
+      label: '其他情况都走这里（默认出口）',
+      read: isDefault,
+      write: (_, on) => this.modeling.updateProperties(source, { default: on ? flow : undefined }),
+    });
+    const condition = bare({
+      id: 'lvze-condition',
+      label: '走这里的条件',
+      description: '例如 决定 = "同意"',
+      read: () => flow.conditionExpression?.body,
+      write: (_, body) => this.setExpression(element, flow, 'conditionExpression', body),
+    });
+    return [{ id: 'lvze-flow', label: '分支', shouldOpen: true, entries: [...(isDefault() ? [] : [condition]), ...(chooses ? [fallback] : [])] }];
+  }
+
+  timer(element) {
+    const definition = getBusinessObject(element).eventDefinitions[0];
+    const kind = () => Object.keys(TIMERS).find((name) => definition.get(name));
+    const set = (name, body) => {
+      const cleared = Object.fromEntries(Object.keys(TIMERS).map((other) => [other, undefined]));
+      const expression = name && this.extensions.create('bpmn:FormalExpression', { body }, definition);
+      this.extensions.write(element, [[definition, { ...cleared, ...(name ? { [name]: expression } : {}) }]]);
+    };
+    const options = Object.entries(TIMERS).map(([value, label]) => ({ value, label }));
+    const entries = [select({ id: 'lvze-timer-kind', label: '何时', options, read: kind, write: (_, name) => set(name, '') })];
+    if (kind()) {
+      entries.push(feel({
+        id: 'lvze-timer-value',
+        label: '值',
+        description: EXAMPLES[kind()],
+        read: () => definition.get(kind()).body,
+        write: (_, body) => set(kind(), body),
+      }));
+    }
+    return [{ id: 'lvze-timer', label: '定时', shouldOpen: true, entries }];
+  }
+
+  setExpression(element, holder, name, body) {
+    const expression = body ? this.extensions.create('bpmn:FormalExpression', { body }, holder) : undefined;
+    this.extensions.write(element, [[holder, { [name]: expression }]]);
+  }
+
+  // Name-and-value elements directly in the element's extensionElements.
+  mappings(element, type, label) {
+    return this.pairs(element, type.replace(':', '-'), label, extensions(getBusinessObject(element), type), {
+      add: () => this.extensions.add(element, type, { name: '变量', value: '=' }),
+      remove: (one) => this.extensions.remove(element, one),
+    });
+  }
+
+  pairs(element, id, label, values, { add, remove }) {
+    const once = (act) => (event) => {
+      event.stopPropagation();
+      act();
+    };
+    const attribute = (one, name) => ({
+      read: () => one.get(name),
+      write: (_, value) => this.extensions.write(element, [[one, { [name]: value || undefined }]]),
+    });
+    return {
+      id,
+      label,
+      component: ListGroup,
+      add: once(add),
+      items: values.map((one, index) => ({
+        id: `${id}-${index}`,
+        label: one.name ?? '',
+        autoFocusEntry: `${id}-${index}-name`,
+        remove: once(() => remove(one)),
+        entries: [
+          text({ id: `${id}-${index}-name`, label: '名称', ...attribute(one, 'name') }),
+          feel({ id: `${id}-${index}-value`, label: '值', ...attribute(one, 'value') }),
+        ],
+      })),
+    };
+  }
+}
+
+Properties.$inject = ['propertiesPanel', 'modeling', 'lvzeExtensions', 'config.lvze'];
