@@ -1,8 +1,8 @@
 """Digital signatures of a .docx: ECMA-376 Part 2 clause 13, [MS-OFFCRYPTO] 2.5 and XAdES (ETSI TS 101 903).
 
-A signature is one XML part over the *base package*: the document before anybody signed. Its manifest covers
-every part and relationship of the base and no other signature, so signers never conflict and a later signature
-leaves the earlier valid. ``assemble`` puts base and signatures together; equal input gives equal bytes.
+A signature is one XML part over the *base package*: the document before anybody signed. Its manifest covers every part and
+relationship of the base and no other signature, so signers never conflict and a later one leaves the earlier valid.
+``assemble`` puts base and signatures together; equal input gives equal bytes.
 
 The XML is written as canonical text (C14N 1.0) from the start. What is hashed is then what is written, and a
 verifier can lay the part out again from its pieces and compare bytes.
@@ -72,7 +72,7 @@ UNSIGNED_RELATIONS = {
 
 # The rule under which a signature of ours stands, named inside it: only such a file is held to exact bytes.
 POLICY = "http://lvze.org/signature-policy/1"
-POLICY_TEXT = "签名人对整个文件的确切字节负责：文件按规范形式打包，不压缩，各部件按名称排列，任何一个字节的改动都使文件无效。"
+POLICY_TEXT = "签名人对文件的确切字节负责：规范打包，不压缩，部件按名称排列；改动任何一个字节，文件即无效。"
 
 HEADER = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 SIGNATURE_ID = "idPackageSignature"
@@ -168,10 +168,12 @@ def signature_part(
     image = base64.b64encode(image_png).decode() if image_png and line_id else ""
     certificates = [c.public_bytes(Encoding.DER) for c in (certificate, *chain)]
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # LibreOffice takes a third signature for broken where its Ids are those of the first, as Word's would be.
+    mark = hashlib.sha256(f"{line_id}{moment}".encode() + certificates[0]).hexdigest()[:16]
     words = "；".join(filter(None, (capacity, comment)))
     text = "" if image else signer_name
-    properties = _signed_properties(certificate, certificates, capacity, comment, moment)
-    objects = [_package_object(base, moment), _office_object(line_id, image, text, words)]
+    properties = _signed_properties(mark, certificates, capacity, comment, moment)
+    objects = [_package_object(mark, base, moment), _office_object(mark, line_id, image, text, words)]
     if image:
         struck = base64.b64encode(_struck_out()).decode()
         objects += [
@@ -183,7 +185,10 @@ def signature_part(
         _reference(f"#{_id_of(found)}", _digest(found.encode()), kind=f"{DSIG}Object") for found in objects
     ]
     references.insert(
-        2, _reference("#idSignedProperties", _digest(properties.encode()), _C14N, kind=SIGNED_PROPERTIES)
+        2,
+        _reference(
+            f"#idSignedProperties_{mark}", _digest(properties.encode()), _C14N, kind=SIGNED_PROPERTIES
+        ),
     )
     signed_info = _tag(
         "SignedInfo",
@@ -256,7 +261,7 @@ def relationship_digest_text(rels: bytes, ids: set[str]) -> bytes:
     return _tag("Relationships", *lines, xmlns=RELS_NS).encode()
 
 
-def _package_object(base: bytes, moment: str) -> str:
+def _package_object(mark: str, base: bytes, moment: str) -> str:
     parts = read_package(base)
     types, references = content_types(parts), []
     for name in sorted(types):
@@ -282,11 +287,11 @@ def _package_object(base: bytes, moment: str) -> str:
         _tag("Manifest", *references),
         _properties("idSignatureTime", time),
         xmlns=DSIG,
-        Id="idPackageObject",
+        Id=f"idPackageObject_{mark}",
     )
 
 
-def _office_object(line: str | None, image: str, text: str, words: str) -> str:
+def _office_object(mark: str, line: str | None, image: str, text: str, words: str) -> str:
     """[MS-OFFCRYPTO] 2.5.2.5: what Word shows of the signature."""
     details = {
         "SetupID": line or "",
@@ -306,11 +311,11 @@ def _office_object(line: str | None, image: str, text: str, words: str) -> str:
         "SignatureType": "2" if line else "1",
     }
     info = _tag("SignatureInfoV1", *(_tag(name, value) for name, value in details.items()), xmlns=OFFICE)
-    return _tag("Object", _properties("idOfficeV1Details", info), xmlns=DSIG, Id="idOfficeObject")
+    return _tag("Object", _properties("idOfficeV1Details", info), xmlns=DSIG, Id=f"idOfficeObject_{mark}")
 
 
 def _signed_properties(
-    certificate: Certificate, certificates: Sequence[bytes], capacity: str, comment: str, moment: str
+    mark: str, certificates: Sequence[bytes], capacity: str, comment: str, moment: str
 ) -> str:
     """XAdES-EPES. All certificates that travel are named by digest, so that none can be exchanged."""
     signers = []
@@ -358,7 +363,7 @@ def _signed_properties(
             *([_tag("xd:SignerRole", role)] if capacity else []),
         ),
         _tag("xd:SignedDataObjectProperties", commitment),
-        **{"xmlns": DSIG, "xmlns:xd": XADES, "Id": "idSignedProperties"},
+        **{"xmlns": DSIG, "xmlns:xd": XADES, "Id": f"idSignedProperties_{mark}"},
     )
 
 

@@ -1,7 +1,7 @@
 """Who signed which bytes of a .docx, and what was changed since.
 
 A signature of ours stands under a policy that it names (``signing.POLICY``): the whole file must then be, byte
-for byte, what ``signing.assemble`` writes. Of a file signed elsewhere no more can be asked than that its manifest
+for byte, what ``signing.assemble`` writes. Of a file signed elsewhere no more is asked than that its manifest
 holds. Both must cover every part and relationship that the document reaches, with its content type.
 """
 
@@ -159,14 +159,14 @@ def _check(
     signed = _signed_elements(info, by_id, report)
     if not _signed_by(report.certificate, info, value):
         report.problems.append("签名值与证书不符：签名被改动。")
-    package = signed.get("idPackageObject")
+    package = _found(signed, "idPackageObject")
     if package is None:
         raise _Malformed("没有签到文件内容")
     changes = _check_manifest(_only(package, f"{_DS}Manifest"), parts, types, base)
     if changes:
         report.problems.append("文件在签署后被改动。")
     properties = next((e for e in signed.values() if e.tag == f"{_XD}SignedProperties"), None)
-    office = signed.get("idOfficeObject")
+    office = _found(signed, "idOfficeObject")
     _read_claims(report, properties, office, package)
     if properties is not None:
         _check_certificates(report, properties, held)
@@ -193,6 +193,11 @@ def _signed_elements(
             report.problems.append(f"签名中的 {uri.removeprefix('#')} 被改动。")
         signed[uri.removeprefix("#")] = element
     return signed
+
+
+def _found(signed: Mapping[str, etree._Element], name: str) -> etree._Element | None:
+    """The object by its Id, which Word writes bare and LibreOffice with a suffix."""
+    return next((e for key, e in signed.items() if key == name or key.startswith(f"{name}_")), None)
 
 
 def _check_manifest(
