@@ -192,7 +192,7 @@ export default class Properties {
       shouldOpen: true,
       entries: [
         this.field(choice, 'lvze:Decision', 'ref', '决策文件（.dmn）', { options: asOptions([...new Set(decisions.map(({ ref }) => ref))]) }),
-        this.field(choice, 'lvze:Decision', 'decision', '决策', { options: asOptions(decisions.map(({ decision }) => decision)) }),
+        this.field(choice, 'lvze:Decision', 'decision', '决策', { options: asOptions(decisions.map(({ decision }) => decision).filter(Boolean)) }),
         this.field(text, 'lvze:Decision', 'result', '结果存入变量'),
       ],
     }];
