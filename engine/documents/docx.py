@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -203,7 +203,7 @@ def _indents(paragraph: Properties, run: Properties) -> tuple[float, float, floa
 
     def length(name: str) -> float:
         characters = paragraph.get(f"{name}Chars")
-        return characters / 100 * em if characters else paragraph.get(name, 0) / 20
+        return float(characters / 100 * em if characters else paragraph.get(name, 0) / 20)
 
     hanging = length("hanging")
     # leftChars counts from the hanging line's start, left from the others'
@@ -215,10 +215,8 @@ def _paragraph_css(paragraph: Properties, run: Properties) -> str:
     align = paragraph.get("align", "left")
     left, right, first = _indents(paragraph, run)
     line = paragraph.get("line", 240)
-    if paragraph.get("rule") in ("exact", "atLeast"):
-        height = line / 20
-    else:
-        height = line / 240 * run.get("size", 10.5) * 1.3
+    exact = paragraph.get("rule") in ("exact", "atLeast")
+    height = line / 20 if exact else line / 240 * run.get("size", 10.5) * 1.3
     out = [
         f"text-align:{_ALIGN.get(align, 'left')}",
         f"line-height:{height:g}pt;min-height:{height:g}pt",
@@ -294,7 +292,7 @@ def _chinese(number: int) -> str:
     )
 
 
-_FORMATS = {
+_FORMATS: dict[str, Callable[[int], str]] = {
     "decimal": str,
     "lowerLetter": lambda n: chr(96 + (n - 1) % 26 + 1),
     "upperLetter": lambda n: chr(64 + (n - 1) % 26 + 1),
@@ -340,7 +338,7 @@ class _Numbering:
         def number(found: re.Match[str]) -> str:
             index = int(found[1]) - 1
             style = _value(levels[index].find(W + "numFmt")) if index in levels else "decimal"
-            return str(_FORMATS.get(style, str)(self._counts.get((key, index), 1)))
+            return _FORMATS.get(style, str)(self._counts.get((key, index), 1))
 
         text = _value(levels[level].find(W + "lvlText"))
         if _value(levels[level].find(W + "numFmt")) == "bullet":
@@ -517,17 +515,19 @@ class _Converter:
         return "".join(out)
 
     def _text(self, text: str, run: Properties) -> str:
-        escaped = lambda part: _QUOTE.sub("\u200b", html.escape(part))  # noqa: E731
         latin = run.get("ascii", "Times New Roman")
         if latin == run.get("eastAsia"):
-            return escaped(text)
+            return _escaped(text)
         # A line with two fonts would grow beyond the pitch: only the paragraph's own font counts for its height.
         name = self._class(f"font-family:'{latin}',serif;line-height:0")
         out, at = [], 0
         for found in _LATIN.finditer(text):
-            out += [escaped(text[at : found.start()]), f'<span class="{name}">{html.escape(found[0])}</span>']
+            out += [
+                _escaped(text[at : found.start()]),
+                f'<span class="{name}">{html.escape(found[0])}</span>',
+            ]
             at = found.end()
-        return "".join(out) + escaped(text[at:])
+        return "".join(out) + _escaped(text[at:])
 
     # -- pictures
 
@@ -556,10 +556,8 @@ class _Converter:
         return _image(image, width, height, (left, top, anchor.get("behindDoc") == "1"))
 
     def _shape(self, shape: etree._Element, place: _Place) -> str:
-        style = dict(
-            (key.strip(), value.strip())
-            for key, _, value in (item.partition(":") for item in shape.get("style", "").split(";"))
-        )
+        declarations = (item.partition(":") for item in shape.get("style", "").split(";"))
+        style = {key.strip(): value.strip() for key, _, value in declarations}
         width, height = _length(style.get("width", "")), _length(style.get("height", ""))
         data, line = shape.find(V + "imagedata"), shape.find(O + "signatureline")
         if line is not None:
@@ -642,6 +640,10 @@ _FIELDS = {
     "NUMPAGES": '<span class="pages"></span>',
     "SECTIONPAGES": '<span class="pages"></span>',
 }
+
+
+def _escaped(text: str) -> str:
+    return _QUOTE.sub("\u200b", html.escape(text))
 
 
 def _find(element: etree._Element | None, name: str) -> etree._Element | None:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from engine.documents import fonts
@@ -205,10 +206,10 @@ def _answer(stream: BinaryIO, kind: int, content: bytes) -> None:
 
 
 _lock = threading.Lock()
-_ready: list[Any] = []
+_ready: list[Callable[[str], bytes]] = []
 
 
-def _printer() -> Any:
+def _printer() -> Callable[[str], bytes]:
     """HTML -> PDF. WeasyPrint is imported late: it takes most of a second, and only workers need it."""
     with _lock:
         if not _ready:
@@ -216,7 +217,7 @@ def _printer() -> Any:
     return _ready[0]
 
 
-def _make_printer() -> Any:
+def _make_printer() -> Callable[[str], bytes]:
     fonts.use()
     import logging
 

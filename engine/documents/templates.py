@@ -154,17 +154,17 @@ def _refuse_active_content(parts: Mapping[str, bytes]) -> None:
     """Nothing in a template may run, load or fetch: not here, and not in the Word of whoever opens the document."""
     if "word/document.xml" not in parts:
         raise Invalid("not-a-docx", "文件不是 Word 文档，请上传由 Word 或 WPS 保存的 .docx 文件。")
-    for name, kind in content_types(parts).items():
-        if (
-            "macroEnabled" in kind
-            or "vbaProject" in kind
-            or "activeX" in kind
-            or name.lower().endswith(".bin")
-        ):
-            _unsafe("宏或控件")
+    if any(
+        word in kind
+        for kind in content_types(parts).values()
+        for word in ("macroEnabled", "vbaProject", "activeX")
+    ):
+        _unsafe("宏或控件")
     for name, part in parts.items():
         if name.startswith("_xmlsignatures/"):
             _unsafe("数字签名")
+        if name.lower().endswith(".bin") and "printerSettings" not in name:
+            _unsafe(f"程序或嵌入的对象（{name}）")
         if name.endswith(".rels"):
             for relationship in parse_xml(part).iter(RELATIONSHIP):
                 kind = relationship.get("Type", "").rpartition("/")[2]
@@ -461,7 +461,7 @@ class _Missing(Undefined):
         path = str(self._undefined_name)
         raise Invalid("missing-field", f"缺少字段“{path}”，文件没有生成。", {path: "此项必填。"}, field=path)
 
-    __str__ = __iter__ = __len__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error  # type: ignore[assignment]
+    __str__ = __iter__ = __len__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error
 
     def __bool__(self) -> bool:
         return False
