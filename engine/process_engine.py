@@ -28,10 +28,29 @@ from engine.database import Database
 from engine.deployments import Definitions, ProcessDefinition
 from engine.documents import register
 from engine.documents.pdf import Renderer
-from engine.errors import Conflict, Finding, NotAllowed
+from engine.errors import Conflict, Finding, Invalid, NotAllowed
 from engine.instances import ProcessInstance
-from engine.organisation import accounts
+from engine.organisation import (
+    accounts,
+    delegation,
+    demo,
+    departments,
+    importing,
+    people,
+    posts,
+    succession,
+    units,
+    views,
+    workbook,
+)
 from engine.organisation.accounts import Account
+from engine.organisation.delegation import Delegation
+from engine.organisation.demo import DemoAccount
+from engine.organisation.importing import ImportReport
+from engine.organisation.people import Membership, Person
+from engine.organisation.posts import Holding
+from engine.organisation.units import Unit
+from engine.organisation.views import PersonView, TreeLine, UnitView
 from engine.runtime import Runtime
 from engine.settings import Settings
 from engine.work_items import Completion, WorkItem
@@ -266,7 +285,9 @@ class ProcessEngine:
         signed = None
         if signature is not None:
             with self._write() as (session, at):
-                signed = work_items.prepare_signature(self._runtime, session, work_item_id, by, signature, at)
+                signed = work_items.prepare_signature(
+                    self._runtime, session, work_item_id, by, data or {}, signature, at
+                )
         with self._write() as (session, at):
             return work_items.complete(
                 self._runtime,
@@ -277,6 +298,370 @@ class ProcessEngine:
                 opinion=opinion,
                 signed=signed,
                 at=at,
+            )
+
+    # organisation
+
+    @contextmanager
+    def _administer(
+        self, by: int | None, stream: str, code: str, **payload: Any
+    ) -> Iterator[tuple[Session, datetime]]:
+        """One transaction of an administrator with its event; ``by`` None is the installation itself."""
+        with self._write() as (session, at):
+            if by is not None:
+                _require_admin(session, by)
+            yield session, at
+            history.append_to(session, stream, [history.Entry(code, payload, person_id=by)], at)
+
+    def units(self) -> list[TreeLine]:
+        """The tree of today with who leads each unit."""
+        with self._read() as session:
+            return views.tree(session, self.today())
+
+    def unit(self, unit_id: int, *, by: int) -> UnitView:
+        with self._read() as session:
+            _require_admin(session, by)
+            return views.unit(session, unit_id, self.today())
+
+    def people(
+        self, words: str = "", *, by: int, limit: int = 100, after: int = 0
+    ) -> list[tuple[Person, Unit | None]]:
+        """People whose name or number begins with ``words``, each with the branch; by id, after ``after``."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return people.search(session, words, on=self.today(), limit=limit, after=after)
+
+    def person(self, person_id: int, *, by: int) -> PersonView:
+        with self._read() as session:
+            _require_admin(session, by)
+            return views.person(session, person_id, self.today())
+
+    def departments(self, *, by: int) -> list[str]:
+        """The paths of today's departments, such as ``市教育局/办公室``."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return departments.paths(session, self.today())
+
+    def add_unit(
+        self,
+        *,
+        by: int | None,
+        kind: str,
+        name: str,
+        founded_on: date,
+        short_name: str = "",
+        parent_id: int | None = None,
+        agency_code: str | None = None,
+    ) -> Unit:
+        with self._administer(by, "organisation", "unit-added", name=name, parent=parent_id) as (session, _):
+            return units.add(
+                session,
+                kind=kind,
+                name=name,
+                short_name=short_name,
+                parent_id=parent_id,
+                founded_on=founded_on,
+                agency_code=agency_code,
+            )
+
+    def rename_unit(self, unit_id: int, *, by: int | None, name: str, on: date, short_name: str = "") -> Unit:
+        with self._administer(by, "organisation", "unit-renamed", unit=unit_id, name=name, on=on) as (
+            session,
+            _,
+        ):
+            return units.rename(session, unit_id, name=name, short_name=short_name, on=on)
+
+    def move_unit(self, unit_id: int, *, by: int | None, parent_id: int | None) -> Unit:
+        with self._administer(by, "organisation", "unit-moved", unit=unit_id, parent=parent_id) as (
+            session,
+            _,
+        ):
+            return units.move(session, unit_id, parent_id=parent_id)
+
+    def dissolve_unit(self, unit_id: int, *, by: int | None, on: date) -> Unit:
+        with self._administer(by, "organisation", "unit-dissolved", unit=unit_id, on=on) as (session, _):
+            return succession.dissolve(session, unit_id, on=on)
+
+    def appoint(
+        self,
+        unit_id: int,
+        post: str,
+        person_id: int | None,
+        *,
+        by: int | None,
+        from_on: date,
+        mode: str = "正式",
+        replacing: bool = False,
+    ) -> Holding:
+        """Give a person a post, or record it as vacant (``person_id`` None). Open work items follow the post.
+
+        :param replacing: relieve the secretary in office that day
+        """
+        with self._administer(
+            by, "organisation", "appointed", unit=unit_id, post=post, person=person_id, mode=mode, on=from_on
+        ) as (session, _):
+            if person_id is None:
+                return posts.declare_vacant(session, unit_id, post, from_on=from_on)
+            return posts.appoint(
+                session, unit_id, post, person_id, from_on=from_on, mode=mode, replacing=replacing
+            )
+
+    def leave_post(self, holding_id: int, *, by: int | None, on: date) -> Holding:
+        """End a holding; a secretary's leaves a recorded vacancy."""
+        with self._administer(by, "organisation", "left", holding=holding_id, on=on) as (session, _):
+            return posts.leave(session, holding_id, on=on)
+
+    def add_person(
+        self,
+        *,
+        by: int | None,
+        name: str,
+        number: str | None = None,
+        department: str = "",
+        job_title: str = "",
+        phone: str | None = None,
+        branch_id: int | None = None,
+        kind: str = "正式",
+        joined_party_on: date | None = None,
+        from_on: date | None = None,
+    ) -> Person:
+        """A new person, with a membership when ``branch_id`` is given.
+
+        :param department: a path such as ``市教育局/办公室``; what is missing of it is made
+        :param from_on: when the membership begins; today by default
+        """
+        with self._administer(by, "organisation", "person-added", name=name, branch=branch_id) as (
+            session,
+            at,
+        ):
+            today = local(at).date()
+            person = people.add(
+                session,
+                name=name,
+                number=number,
+                department_id=departments.place(session, department, today).id if department else None,
+                job_title=job_title,
+                phone=phone,
+            )
+            if branch_id is not None:
+                people.enrol(
+                    session,
+                    person.id,
+                    branch_id,
+                    from_on=from_on or today,
+                    kind=kind,
+                    joined_party_on=joined_party_on,
+                )
+            return person
+
+    def change_person(
+        self,
+        person_id: int,
+        *,
+        by: int | None,
+        name: str,
+        number: str | None = None,
+        department: str = "",
+        job_title: str = "",
+        phone: str | None = None,
+    ) -> Person:
+        with self._administer(by, "organisation", "person-changed", person=person_id) as (session, at):
+            return people.change(
+                session,
+                person_id,
+                name=name,
+                number=number,
+                department_id=departments.place(session, department, local(at).date()).id
+                if department
+                else None,
+                job_title=job_title,
+                phone=phone,
+            )
+
+    def transfer_member(self, person_id: int, branch_id: int, *, by: int | None, on: date) -> Membership:
+        """Carry a membership over to another branch, or begin one."""
+        with self._administer(
+            by, "organisation", "member-transferred", person=person_id, branch=branch_id, on=on
+        ) as (session, _):
+            if people.membership(session, person_id, on) is None:
+                return people.enrol(session, person_id, branch_id, from_on=on)
+            return people.transfer(session, person_id, branch_id, on=on)
+
+    def confirm_member(self, person_id: int, *, by: int | None, on: date) -> Membership:
+        """转正."""
+        with self._administer(by, "organisation", "member-confirmed", person=person_id, on=on) as (
+            session,
+            _,
+        ):
+            return people.confirm(session, person_id, on=on)
+
+    def end_membership(self, membership_id: int, *, by: int | None, on: date) -> Membership:
+        with self._administer(by, "organisation", "membership-ended", membership=membership_id, on=on) as (
+            session,
+            _,
+        ):
+            return people.leave(session, membership_id, on=on)
+
+    def delegate(
+        self,
+        *,
+        by: int,
+        from_person_id: int,
+        to_person_id: int,
+        from_on: date,
+        to_on: date | None,
+        reason: str,
+    ) -> Delegation:
+        """Let somebody act in a person's place: in one's own, or as an administrator in anybody's."""
+        with self._write() as (session, at):
+            if by != from_person_id:
+                _require_admin(session, by)
+            made = delegation.delegate(
+                session,
+                from_person_id=from_person_id,
+                to_person_id=to_person_id,
+                from_on=from_on,
+                to_on=to_on,
+                reason=reason,
+            )
+            payload = {"delegation": made.id, "from": from_person_id, "to": to_person_id}
+            history.append_to(
+                session, "organisation", [history.Entry("delegated", payload, person_id=by)], at
+            )
+            return made
+
+    def import_workbook(self, content: bytes, *, by: int | None) -> ImportReport:
+        """Import units, people and posts; with any error in the report nothing was changed.
+
+        :raises Invalid: the file as a whole is refused
+        """
+        with self._write() as (session, at):
+            if by is not None:
+                _require_admin(session, by)
+            report = importing.import_workbook(session, content, at=at)
+            if report.imported:
+                payload = {
+                    "digest": blobs.digest_of(content),
+                    "added": report.added,
+                    "changed": report.changed,
+                }
+                history.append_to(
+                    session, "organisation", [history.Entry("imported", payload, person_id=by)], at
+                )
+            return report
+
+    def workbook_template(self) -> bytes:
+        return workbook.template_workbook()
+
+    def load_demo(self, text: str, *, password: str | None = None) -> list[DemoAccount]:
+        """Load a demo organisation (``organisation.demo``); with a password its accounts too."""
+        with self._administer(None, "organisation", "demo-loaded") as (session, at):
+            return demo.load(session, text, on=local(at).date(), password=password)
+
+    # accounts
+
+    def authenticate(self, username: str, password: str) -> Account | None:
+        """The account, or None: wrong, unknown, locked and disabled look alike. Five failures lock it for 15 minutes."""
+        with self._read() as session:  # the comparison is slow on purpose: not while others wait to write
+            tried = accounts.attempt(session, username, password)
+        with self._write() as (session, at):
+            account = accounts.admit(session, tried, at=at)
+            code = "signed-in" if account is not None else "sign-in-refused"
+            payload = {"account": tried.account_id}
+            history.append_to(
+                session,
+                "accounts",
+                [history.Entry(code, payload, account.person_id if account else None)],
+                at,
+            )
+            return account
+
+    def resume_session(self, account_id: int, session_version: int) -> Account | None:
+        """The account of a session that began earlier, unless it has been ended since."""
+        with self._read() as session:
+            return accounts.resume(session, account_id, session_version)
+
+    def change_password(self, account_id: int, *, current: str, password: str) -> Account:
+        """One's own password; ends all sessions. Wrong tries count towards the lock-out.
+
+        :raises Invalid: the current one is wrong (``current``), or the new one does not do (``password``)
+        """
+        with self._read() as session:
+            tried = accounts.attempt(session, accounts.get(session, account_id).username, current)
+        with self._write() as (session, at):
+            if accounts.admit(session, tried, at=at) is not None:
+                account = accounts.set_password(session, account_id, password)
+                entry = history.Entry("password-changed", {"account": account_id}, account.person_id)
+                history.append_to(session, "accounts", [entry], at)
+                return account
+        raise Invalid(
+            "wrong-password", "现在的密码不对。", {"current": "现在的密码不对，连续输错 5 次将锁定 15 分钟。"}
+        )
+
+    def accounts(self, *, by: int) -> list[Account]:
+        with self._read() as session:
+            _require_admin(session, by)
+            return accounts.everybody(session)
+
+    def create_account(
+        self,
+        person_id: int,
+        username: str,
+        *,
+        by: int | None,
+        is_admin: bool = False,
+        is_designer: bool = False,
+        password: str | None = None,
+    ) -> tuple[Account, str]:
+        """:return: the account and its password, a random one unless given; it is shown now or never"""
+        password = accounts.random_password() if password is None else password
+        password_hash = accounts.hashed(password, username)
+        with self._administer(by, "accounts", "account-created", person=person_id, username=username) as (
+            session,
+            _,
+        ):
+            account = accounts.create(
+                session,
+                person_id=person_id,
+                username=username,
+                password_hash=password_hash,
+                is_admin=is_admin,
+                is_designer=is_designer,
+            )
+            return account, password
+
+    def reset_password(self, account_id: int, *, by: int | None) -> str:
+        """A new random password; it is shown now or never. Ends all sessions and a lock-out."""
+        password = accounts.random_password()
+        with self._administer(by, "accounts", "password-reset", account=account_id) as (session, _):
+            accounts.set_password(session, account_id, password)
+            return password
+
+    def grant_account(
+        self, account_id: int, *, by: int | None, is_admin: bool, is_designer: bool, disabled: bool = False
+    ) -> Account:
+        """What an account may do, and whether it may sign in at all. Ends its sessions.
+
+        :raises Conflict: one's own account without administration: somebody must remain who can undo it
+        """
+        with self._administer(
+            by,
+            "accounts",
+            "account-granted",
+            account=account_id,
+            admin=is_admin,
+            designer=is_designer,
+            disabled=disabled,
+        ) as (session, at):
+            if accounts.get(session, account_id).person_id == by and (disabled or not is_admin):
+                raise Conflict(
+                    "own-account", "不能停用自己的账号或取消自己的管理员权限，请由另一位管理员办理。"
+                )
+            accounts.grant(session, account_id, is_admin=is_admin, is_designer=is_designer)
+            return (
+                accounts.disable(session, account_id, at=at)
+                if disabled
+                else accounts.enable(session, account_id)
             )
 
 

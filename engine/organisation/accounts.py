@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,11 +11,12 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import CheckConstraint, ForeignKey, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from engine.database import Table, UtcDateTime
 from engine.errors import Conflict, Invalid, NotFound
 from engine.organisation import people
+from engine.organisation.people import Person
 
 ATTEMPTS = 5
 LOCKED_FOR = timedelta(minutes=15)
@@ -28,6 +30,8 @@ _WEAK = frozenset(
     | {"woaini123456", "woaini1314520", "woaizhongguo", "zhongguo1949", "dangyuan1234", "dangjian1234"}
     | {"changeme1234", "test12345678"}
 )
+# Without characters that look alike on paper or on a terminal.
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _hasher = PasswordHasher()  # argon2id with the library's parameters (RFC 9106, low memory)
 
 
@@ -52,6 +56,7 @@ class Account(Table):
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     session_version: Mapped[int] = mapped_column(default=1)
+    person: Mapped[Person] = relationship(lazy="joined", innerjoin=True)
 
 
 def get(session: Session, account_id: int) -> Account:
@@ -93,7 +98,7 @@ def create(
     if session.scalar(select(Account.id).where(Account.username == username)) is not None:
         raise Conflict("username-taken", f"用户名“{username}”已被使用，请换一个。")
     account = Account(
-        person_id=person_id,
+        person=person,
         username=username,
         password_hash=password_hash,
         is_admin=is_admin,
@@ -129,7 +134,9 @@ def admit(session: Session, tried: Attempt, *, at: datetime) -> Account | None:
     The fifth failure in a row locks the account for 15 minutes. The caller commits, also after None: the count is
     the point. Attempts that were compared at the same time are counted one by one, so a lock-out stops them too.
     """
-    account = session.get(Account, tried.account_id, with_for_update=True) if tried.account_id else None
+    account = (
+        session.get(Account, tried.account_id, with_for_update={"of": Account}) if tried.account_id else None
+    )
     if account is None or account.disabled_at is not None:
         return None
     if account.locked_until is not None:
@@ -215,6 +222,15 @@ def hashed(password: str, username: str = "") -> str:
     else:
         return _hasher.hash(password)
     raise Invalid("weak-password", message, {"password": message})
+
+
+def random_password() -> str:
+    """Four groups of four, for a first login: about 79 bits."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
+
+
+def everybody(session: Session) -> list[Account]:
+    return list(session.scalars(select(Account).order_by(Account.username)))
 
 
 def _end_sessions(session: Session, account: Account) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,9 +16,6 @@ from engine.organisation import accounts
 from engine.organisation.importing import import_rows
 from engine.organisation.people import Person
 from engine.organisation.workbook import SHEETS, Row
-
-# Without characters that look alike on a terminal.
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,6 @@ def password(home: Path) -> str:
     path = home / "secrets" / "demo-password"
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        groups = ["".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4)]
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write("-".join(groups))
+            stream.write(accounts.random_password())
     return path.read_text().strip()

@@ -133,3 +133,13 @@ def full_name(session: Session, department_id: int) -> str:
         steps.append(department.name)
         current = department.parent_id
     return "/".join(reversed(steps))
+
+
+def paths(session: Session, on: date) -> list[str]:
+    """``市教育局/办公室`` for every department of that day, in the order of the tree."""
+    above: list[str] = []
+    found = []
+    for depth, department in tree(session, on):
+        above[depth:] = [department.name]
+        found.append("/".join(above))
+    return found

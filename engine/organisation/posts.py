@@ -62,7 +62,8 @@ class Holding(Period, Table):
     person: Mapped[Person | None] = relationship(lazy="joined")
 
 
-_IN_ORDER = (
+# 正式, 兼任, 主持工作; then by seniority
+IN_ORDER = (
     case({mode: rank for rank, mode in enumerate(MODES)}, value=Holding.mode),
     Holding.from_on,
     Holding.id,
@@ -174,7 +175,7 @@ def holders(session: Session, unit_id: int, post: str, on: date) -> list[Holding
                 Holding.person_id.is_not(None),
                 Holding.on(on),
             )
-            .order_by(*_IN_ORDER)
+            .order_by(*IN_ORDER)
         )
     )
 
@@ -190,7 +191,7 @@ def held_by(session: Session, person_id: int, on: date) -> list[Holding]:
         session.scalars(
             select(Holding)
             .where(Holding.person_id == person_id, Holding.on(on))
-            .order_by(Holding.unit_id, *_IN_ORDER)
+            .order_by(Holding.unit_id, *IN_ORDER)
         )
     )
 
@@ -200,7 +201,7 @@ def of_unit(session: Session, unit_id: int, on: date) -> list[Holding]:
     rank = case({post: rank for rank, post in enumerate(POSTS)}, value=Holding.post)
     return list(
         session.scalars(
-            select(Holding).where(Holding.unit_id == unit_id, Holding.on(on)).order_by(rank, *_IN_ORDER)
+            select(Holding).where(Holding.unit_id == unit_id, Holding.on(on)).order_by(rank, *IN_ORDER)
         )
     )
 
