@@ -8,8 +8,10 @@ what the tests need of the system. Standard library only, and it starts on an ol
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -57,13 +59,15 @@ def _pip(what: str, *arguments: str | Path, attempts: int = 1) -> None:
 
 def environment() -> None:
     """The virtual environment with exactly the locked packages, the built front end, and this checkout, editable."""
-    if not PYTHON.exists() or _stamped().get("place", _place()) != _place():
-        shutil.rmtree(VENV, ignore_errors=True)
+    if (place := _stamped().get("place")) != _place():
+        if place:
+            shutil.rmtree(VENV)
         run("建立虚拟环境 .venv", sys.executable, "-m", "venv", VENV)
+        _stamp(place=_place())
     dependencies, package = _digest(LOCK), _digest(ROOT / "pyproject.toml", ROOT / "hatch_build.py")
     if _stamped().get("dependencies") != dependencies:
         _pip("安装依赖（requirements.lock）", "--require-hashes", "-r", LOCK, attempts=2)
-        _stamp(dependencies=dependencies, place=_place())
+        _stamp(dependencies=dependencies)
     if not frontend.current():
         run("构建前端", PYTHON, ROOT / "setup/frontend.py", attempts=2)
     if _stamped().get("package") != package:
@@ -72,6 +76,8 @@ def environment() -> None:
 
 
 def main(arguments: list[str]) -> int:
+    # A second make waits for the first; the lock ends with the process.
+    fcntl.flock(os.open(ROOT, os.O_RDONLY), fcntl.LOCK_EX)
     LOG.unlink(missing_ok=True)
     try:
         system.install_packages(tests="--tests" in arguments)
