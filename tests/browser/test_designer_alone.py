@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree
 from playwright.sync_api import Locator, Page, expect
 
+from engine.shipped import PROCESSES
 from tests.browser.conftest import Guard
 from tests.browser.pages import DIAGRAM, Pages
 
@@ -22,8 +24,7 @@ OPTIONS = {
 }
 
 
-@pytest.fixture
-def designer(page: Page, pages: Pages) -> Page:
+def open_designer(page: Page, pages: Pages) -> Page:
     options = json.dumps(OPTIONS).replace('"', "&quot;")
     pages.bodies["designer"] = (
         '<div data-designer data-xml-url="/diagram" data-lint-url="/lint" data-deploy-url="/deploy" '
@@ -32,6 +33,11 @@ def designer(page: Page, pages: Pages) -> Page:
     page.goto(pages.address + "/designer")
     expect(page.locator("[data-designer][data-ready='1']")).to_be_visible()
     return page
+
+
+@pytest.fixture
+def designer(page: Page, pages: Pages) -> Page:
+    return open_designer(page, pages)
 
 
 def select(page: Page, element: str) -> None:
@@ -75,6 +81,14 @@ def test_opening_and_saving_changes_nothing(designer: Page, pages: Pages) -> Non
     """Every lvze: element, the loops with their variable's name, and the drawing come back as they were."""
     sent(designer, pages)
     assert words(pages.last("lint")) == words(DIAGRAM)
+
+
+@pytest.mark.parametrize("path", sorted(PROCESSES.glob("*/*.bpmn")), ids=lambda path: path.stem)
+def test_the_shipped_diagrams_come_back_as_they_were(page: Page, pages: Pages, path: Path) -> None:
+    pages.diagram = path.read_bytes()
+    open_designer(page, pages)
+    sent(page, pages)
+    assert words(pages.last("lint")) == words(pages.diagram)
 
 
 def test_a_field_of_the_panel_writes_its_attribute(designer: Page, pages: Pages) -> None:
