@@ -39,6 +39,7 @@ __all__ = [
     "UnaryTests",
     "YearsMonthsDuration",
     "call",
+    "checked",
     "compile",
     "compile_unary_tests",
     "conformed",

@@ -516,9 +516,14 @@ class Closure(Function):
     __slots__ = ("_body", "_scope", "_types", "_weight")
 
     def __init__(
-        self, parameters: tuple[tuple[str, tree.Type | None], ...], body: Code, weight: int, scope: Scope
+        self,
+        parameters: tuple[tuple[str, tree.Type | None], ...],
+        body: Code,
+        weight: int,
+        scope: Scope,
+        name: str = "",
     ) -> None:
-        super().__init__("", tuple(name for name, _ in parameters))
+        super().__init__(name, tuple(name for name, _ in parameters))
         self._types = tuple(type_ for _, type_ in parameters)
         self._body = body
         self._weight = weight
@@ -610,6 +615,11 @@ _COMPILERS: dict[type, Callable[[Any], Code]] = {
     tree.Quantified: _quantified,
     tree.FunctionLiteral: _function,
 }
+
+
+def extend(kind_of: type, compiler: Callable[[Any], Code]) -> None:
+    """Teach the compiler another kind of node."""
+    _COMPILERS[kind_of] = compiler
 
 
 # --- what a tree is made of ---

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,14 @@ class Type:
 @dataclass(frozen=True, slots=True)
 class ListType(Type):
     element: Type = Type("Any")
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictedType(Type):
+    """A type with allowed values; the test is null-safe and asks for the value alone."""
+
+    base: Type = Type("Any")
+    allows: Callable[[Any], bool] = bool
 
 
 @dataclass(frozen=True, slots=True)

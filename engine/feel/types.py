@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date
 from typing import Any
 
-from .tree import ContextType, FunctionType, ListType, RangeType, Type
+from .tree import ContextType, FunctionType, ListType, RangeType, RestrictedType, Type
 from .values import Function, Range, WideDate, kind
 
 ANY = Type("Any")
@@ -47,6 +47,14 @@ def named(name: str, types: Mapping[str, Type]) -> Type | None:
     return Type(name) if name in BUILT_IN else None
 
 
+def resolved(type_: Type, types: Mapping[str, Type], depth: int = 0) -> Type:
+    """What a name stands for, through names of names."""
+    found = named(type_.name, types) if type(type_) is Type else None
+    if found is None or found == type_ or depth > 20:
+        return found or type_
+    return resolved(found, types, depth + 1)
+
+
 def is_instance(value: Any, type_: Type, types: Mapping[str, Type], depth: int = 0) -> bool | None:
     """Whether a value conforms to a type; None for a type that is not known."""
     if depth > 50:
@@ -60,6 +68,8 @@ def is_instance(value: Any, type_: Type, types: Mapping[str, Type], depth: int =
             name in value and (value[name] is None or bool(is_instance(value[name], entry, types, depth + 1)))
             for name, entry in type_.entries
         )
+    if isinstance(type_, RestrictedType):
+        return is_instance(value, type_.base, types, depth + 1) and type_.allows(value)
     if isinstance(type_, RangeType):
         ends = (
             [end for end in (value.start, value.end) if end is not None] if isinstance(value, Range) else []
@@ -86,7 +96,7 @@ def conformed(value: Any, type_: Type | None, types: Mapping[str, Type]) -> tupl
     """
     if type_ is None or value is None or is_instance(value, type_, types) is not False:
         return True, value
-    found = type_ if type(type_) is not Type else named(type_.name, types) or type_
+    found = resolved(type_, types)
     if isinstance(value, list) and len(value) == 1 and is_instance(value[0], found, types):
         return True, value[0]
     if isinstance(found, ListType) and not isinstance(value, list) and is_instance([value], found, types):

@@ -99,8 +99,6 @@ def split(run: Run, string: str, delimiter: str) -> list[str]:
 
 @built_in("string join(list: list, delimiter: string|Null?)")
 def string_join(run: Run, items: list[Any], delimiter: str | None = None) -> str:
-    if not items:
-        raise ValueError("列表为空")
     texts = [item for item in items if item is not None]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("列表里应都是字符串")

@@ -1,0 +1,341 @@
+"""A decision model ready to decide: its parts linked, its logic compiled, its requirement graph checked (DMN 1.5, 6 and 10.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.errors import NotFound
+from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed, tree
+from engine.feel.compiler import Closure, Code, compile_node, size
+from engine.feel.types import resolved
+
+from . import xml
+from .boxed import Typed
+from .reading import Definitions, Part, Problem, imports_of, names_of, read
+from .table import Deciding, Match
+from .xml import DmnError, Element
+
+Resolve = Callable[[str], bytes | None]
+MAX_IMPORTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a model decided.
+
+    :ivar value: None also where the standard defines an error; ``warnings`` says which
+    :ivar matched: the rules that matched, in the order of evaluation
+    """
+
+    value: Any
+    matched: tuple[Match, ...]
+    warnings: tuple[str, ...]
+
+
+class Model:
+    """A decision model; may be shared by threads.
+
+    :ivar problems: expressions with syntax errors and the like, which answer null
+    """
+
+    def __init__(self, root: Definitions, files: Mapping[str, Definitions]) -> None:
+        self.name = root.name
+        self.namespace = root.namespace
+        self.problems: tuple[Problem, ...] = tuple(p for file in files.values() for p in file.problems)
+        self._files = files
+        self.types: dict[str, tree.Type] = {}
+        self._elements: dict[tuple[str, str], _Element] = {}
+        for file in files.values():
+            prefixes = {i.namespace: i.name for i in file.imports}
+            for part in file.parts:
+                self._elements[file.namespace, part.id] = _Element(part, file.namespace, prefixes)
+        self._collect_types(root, "", ())
+        for element in self._elements.values():
+            self._link(element)
+            self._type_result(element.part)
+        self._own = [e for e in self._elements.values() if e.namespace == root.namespace]
+        self._refuse_cycles()
+
+    def _collect_types(self, file: Definitions, prefix: str, seen: tuple[str, ...]) -> None:
+        for name, type_ in file.types.items():
+            self.types.setdefault(prefix + name, type_)
+            self.types.setdefault(name, type_)  # as the file that declares it calls it
+        for imported in file.imports:
+            inner = self._files.get(imported.namespace)
+            if inner is not None and imported.namespace not in seen:
+                path = f"{prefix}{imported.name}." if imported.name else prefix
+                self._collect_types(inner, path, (*seen, imported.namespace))
+
+    def _link(self, element: _Element) -> None:
+        part = element.part
+
+        def find(reference: str) -> _Element:
+            namespace, _, id_ = reference.rpartition("#")
+            found = self._elements.get((namespace or element.namespace, id_))
+            if found is None:
+                raise DmnError(
+                    "dmn-missing-requirement",
+                    f"“{part.name}”依赖的元素“{reference}”不存在。请在编辑器里重新连线。",
+                    element=part.id,
+                )
+            return found
+
+        element.requires = [find(reference) for reference in part.requires]
+        element.outputs = [find(reference) for reference in part.outputs]
+        element.inputs = [find(reference) for reference in (*part.input_data, *part.input_decisions)]
+
+    def _type_result(self, part: Part) -> None:
+        """The variable of a function has a function's type, or in old files that of the result."""
+        if part.kind in ("businessKnowledgeModel", "decisionService") and part.type is not None:
+            found = resolved(part.type, self.types)
+            part.type = found.result if isinstance(found, tree.FunctionType) else part.type
+        if part.kind == "businessKnowledgeModel" and part.type is not None and part.logic is not None:
+            part.logic = Typed(part.logic, part.type)
+
+    def _refuse_cycles(self) -> None:
+        done: set[int] = set()
+        for start in self._elements.values():
+            path: list[_Element] = []
+            on_path: set[int] = set()
+            stack: list[tuple[_Element, Iterator[_Element]]] = [(start, iter(start.requires))]
+            while stack:
+                element, rest = stack[-1]
+                if id(element) not in on_path:
+                    on_path.add(id(element))
+                    path.append(element)
+                following = next(rest, None)
+                if following is None:
+                    stack.pop()
+                    path.pop()
+                    on_path.discard(id(element))
+                    done.add(id(element))
+                elif id(following) in on_path:
+                    # A function may call itself; a value cannot need itself.
+                    if all(e.part.kind == "businessKnowledgeModel" for e in path[path.index(following) :]):
+                        continue
+                    raise DmnError(
+                        "dmn-cycle", f"“{following.part.name}”依赖自身，无法求值。", element=following.part.id
+                    )
+                elif id(following) not in done:
+                    stack.append((following, iter(following.requires)))
+
+    @property
+    def decisions(self) -> list[str]:
+        """Names of the decisions, in the order of the file."""
+        return [e.part.name for e in self._own if e.part.kind == "decision"]
+
+    @property
+    def inputs(self) -> dict[str, tree.Type | None]:
+        """Names and types of the input data."""
+        return {e.part.name: e.part.type for e in self._own if e.part.kind == "inputData"}
+
+    def _find(self, name: str, *kinds: str) -> _Element:
+        for element in self._own:
+            if element.part.kind in kinds and name in (element.part.name, element.part.id):
+                return element
+        raise NotFound("dmn-no-such-element", f"决策模型“{self.name}”中没有“{name}”。", name=name)
+
+    def decide(self, decision: str, inputs: Mapping[str, Any], *, now: datetime | None = None) -> Decision:
+        """What a decision comes to.
+
+        :param decision: name or id
+        :param inputs: input data by name; for imported input data also ``{namespace}name`` or nested under the import's name
+        :param now: what ``now()`` gives; its zone decides what ``today()`` is
+        :raises NotFound: no such decision
+        :raises FeelLimitError: the model asks for too much
+        """
+        element = self._find(decision, "decision")
+        return self._run(lambda evaluation: evaluation.value(element), inputs, now)
+
+    def call(self, name: str, inputs: Mapping[str, Any], *, now: datetime | None = None) -> Decision:
+        """The result of a decision service or business knowledge model, its arguments by name.
+
+        :raises NotFound: no such function
+        :raises FeelLimitError: the model asks for too much
+        """
+        element = self._find(name, "decisionService", "businessKnowledgeModel")
+
+        def invoke(evaluation: _Evaluation) -> Any:
+            function = evaluation.value(element)
+            return function.invoke([inputs.get(p) for p in function.parameters], evaluation.run)
+
+        return self._run(invoke, inputs, now)
+
+    def _run(
+        self, act: Callable[[_Evaluation], Any], inputs: Mapping[str, Any], now: datetime | None
+    ) -> Decision:
+        warnings: list[str] = []
+        run = Deciding(warnings, now, self.types)
+        try:
+            value = checked(act(_Evaluation(self, inputs, run)))
+        except RecursionError:
+            raise FeelLimitError("决策或数据嵌套过深，已停止。") from None
+        return Decision(value, tuple(run.matched), tuple(warnings))
+
+
+class _Element:
+    """A part with its links.
+
+    :ivar prefixes: namespace of an imported file -> the name that the part's own file gave it
+    """
+
+    __slots__ = ("_code", "inputs", "namespace", "outputs", "part", "prefixes", "requires", "size")
+
+    def __init__(self, part: Part, namespace: str, prefixes: dict[str, str]) -> None:
+        self.part = part
+        self.namespace = namespace
+        self.prefixes = prefixes
+        self.requires: list[_Element] = []
+        self.outputs: list[_Element] = []
+        self.inputs: list[_Element] = []
+        self.size = 1
+        self._code: Code | None = None
+
+    @property
+    def code(self) -> Code:
+        if self._code is None:
+            logic = self.part.logic or tree.Constant(None)
+            self.size = size(logic)
+            self._code = compile_node(logic)
+        return self._code
+
+
+class _Evaluation:
+    """One run through the graph: every part is evaluated at most once.
+
+    :ivar given: decisions whose values were handed in, as a decision service's arguments are
+    """
+
+    def __init__(
+        self, model: Model, inputs: Mapping[str, Any], run: Run, given: dict[int, Any] | None = None
+    ) -> None:
+        self.model = model
+        self.inputs = inputs
+        self.run = run
+        self.values: dict[int, Any] = given or {}
+
+    def value(self, element: _Element) -> Any:
+        key = id(element)
+        if key not in self.values:
+            self.values[key] = _VALUES[element.part.kind](self, element)
+        return self.values[key]
+
+    def scope(self, element: _Element) -> Scope:
+        """What an element may use: what it requires, imported things under the import's name."""
+        names: dict[str, Any] = {}
+        for required in element.requires:
+            into = names
+            if required.namespace != element.namespace:
+                prefix = element.prefixes.get(required.namespace)
+                if prefix:
+                    into = names.setdefault(prefix, {})
+            into[required.part.name] = self.value(required)
+        return Scope(names, None, self.run)
+
+    def input(self, element: _Element) -> Any:
+        part = element.part
+        value = self.inputs.get(f"{{{element.namespace}}}{part.name}", _MISSING)
+        if value is _MISSING and element.namespace != self.model.namespace:
+            for imported in self.model._files[self.model.namespace].imports:
+                inner = self.inputs.get(imported.name)
+                if imported.namespace == element.namespace and isinstance(inner, Mapping):
+                    value = inner.get(part.name, _MISSING)
+        if value is _MISSING:
+            value = self.inputs.get(part.name)
+        fits, value = conformed(value, part.type, self.model.types)
+        return (
+            value if fits else self.run.warn(f"输入“{part.name}”不是 {part.type.name if part.type else ''}。")
+        )
+
+    def decision(self, element: _Element) -> Any:
+        part = element.part
+        if part.logic is None:
+            return self.run.warn(f"决策“{part.name}”没有决策逻辑。")
+        fits, value = conformed(element.code(self.scope(element)), part.type, self.model.types)
+        return (
+            value
+            if fits
+            else self.run.warn(f"决策“{part.name}”的结果不是 {part.type.name if part.type else ''}。")
+        )
+
+    def knowledge(self, element: _Element) -> Function:
+        part = element.part
+        names: dict[str, Any] = {}
+        body = Scope(names, None, self.run)
+        function = Closure(part.parameters, element.code, element.size, body, part.name)
+        self.values[id(element)] = function  # before its requirements, one of which may be itself
+        names.update(self.scope(element).names)
+        return function
+
+    def service(self, element: _Element) -> Function:
+        return _Service(element, self)
+
+
+class _Service(Function):
+    """A decision service as a function: input data first, then input decisions (10.4)."""
+
+    __slots__ = ("_element", "_outer")
+
+    def __init__(self, element: _Element, outer: _Evaluation) -> None:
+        super().__init__(element.part.name, tuple(i.part.name for i in element.inputs))
+        self._element = element
+        self._outer = outer
+
+    def invoke(self, arguments: list[Any], run: Run) -> Any:
+        model, part = self._outer.model, self._element.part
+        given: dict[int, Any] = {}
+        for element, value in zip(self._element.inputs, arguments, strict=True):
+            fits, given[id(element)] = conformed(value, element.part.type, model.types)
+            if not fits:
+                run.warn(f"决策服务“{part.name}”的输入“{element.part.name}”类型不符。")
+        evaluation = _Evaluation(model, {}, run, given)
+        values = {output.part.name: evaluation.value(output) for output in self._element.outputs}
+        result = next(iter(values.values())) if len(values) == 1 else values
+        if part.type is None:
+            return result
+        fits, result = conformed(result, part.type, model.types)
+        return result if fits else run.warn(f"决策服务“{part.name}”的结果类型不符。")
+
+
+_MISSING: Any = object()
+_VALUES: dict[str, Callable[[_Evaluation, _Element], Any]] = {
+    "inputData": _Evaluation.input,
+    "decision": _Evaluation.decision,
+    "businessKnowledgeModel": _Evaluation.knowledge,
+    "decisionService": _Evaluation.service,
+}
+
+
+def load(content: bytes, *, resolve: Resolve | None = None) -> Model:
+    """A decision model from its XML.
+
+    :param resolve: maps an import's location, or its namespace where the file names no location, to the content; None for an
+        unknown one
+    :raises DmnError: no decision model that could be run
+    """
+    root = xml.parse(content)
+    files: dict[str, Definitions] = {}
+    roots: dict[str, Element] = {root.get("namespace") or "": root}
+    waiting = [root]
+    while waiting:
+        for imported in imports_of(waiting.pop()):
+            if imported.namespace in roots:
+                continue
+            found = resolve(imported.location or imported.namespace) if resolve else None
+            if found is None:
+                raise DmnError(
+                    "dmn-missing-import", f"找不到引用的决策模型“{imported.name or imported.namespace}”。"
+                )
+            if len(roots) > MAX_IMPORTS:
+                raise DmnError("dmn-too-large", f"引用的决策模型过多，最多 {MAX_IMPORTS} 个。")
+            inner = xml.parse(found)
+            roots[imported.namespace] = inner
+            waiting.append(inner)
+    names = frozenset[str]().union(*(names_of(each) for each in roots.values()))
+    for namespace, each in roots.items():
+        files[namespace] = read(each, names)
+        files[namespace].namespace = namespace
+    return Model(files[root.get("namespace") or ""], files)
