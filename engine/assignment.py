@@ -25,7 +25,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, raiseload
 
 from engine.bpmn.model import Element, resolve
 from engine.database import Table
@@ -94,9 +94,9 @@ def assign_ids(
     rows = [row for item, element, data in items for row in _rows(item, element, data, at)]
     superiors = {row["unit_id"] for row in rows if row["rank"] == VACANCY}
     if superiors:
-        parent = {
-            i: p for i, p in session.execute(select(Unit.id, Unit.parent_id).where(Unit.id.in_(superiors)))
-        }
+        parent = dict(
+            session.execute(select(Unit.id, Unit.parent_id).where(Unit.id.in_(superiors))).tuples().all()
+        )
         for row in rows:
             if row["rank"] == VACANCY:
                 row["unit_id"] = parent.get(row["unit_id"]) or row["unit_id"]
@@ -209,7 +209,10 @@ def eligibility(session: Session, work_item_id: int, person_id: int, on: date) -
         .order_by(Candidate.rank)
     )
     named = aliased(Person)
-    row = session.execute(mine.add_columns(named.name).join(named, named.id == person_id)).first()
+    # The holding's own eager joins are inner ones: they would drop the candidates that are persons.
+    row = session.execute(
+        mine.add_columns(named.name).join(named, named.id == person_id).options(raiseload("*"))
+    ).first()
     if row is None:
         return None
     candidate, holding, whose, name = row

@@ -68,7 +68,7 @@ def lint(session: Session, files: Mapping[str, bytes]) -> list[Finding]:
     return _check(session, files)[1]
 
 
-def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[Finding], str, bytes, str]:
+def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[Finding], str, bytes]:
     diagrams = [name for name in files if name.endswith(".bpmn")]
     if len(diagrams) != 1:
         raise Refused(
@@ -80,7 +80,7 @@ def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[
     if any(finding.severity == "error" for finding in findings):
         raise Refused(findings)
     process, spec = Process.compile(files[name])
-    return process, findings, spec, files[name], name
+    return process, findings, spec, files[name]
 
 
 def deploy(
@@ -90,7 +90,7 @@ def deploy(
 
     :raises Refused: findings; nothing was deployed
     """
-    process, findings, spec, diagram, diagram_name = _check(session, files)
+    process, findings, spec, diagram = _check(session, files)
     model = process.model
     references = model.references()
     pinned = {name for kind in ("form", "decision", "template", "ledger") for name in references[kind]}

@@ -355,7 +355,9 @@ def snapshot(session: Session, digest: str) -> dict[str, Any]:
 
 def materialise(runtime: Runtime, session: Session, child: instances.ProcessInstance) -> str:
     """Give a child that nobody has touched yet its state; returns the task that its first work item stands for."""
-    row = session.get_one(Fanout, child.fanout_id)
+    row = session.info["fanout"] = session.get_one(
+        Fanout, child.fanout_id
+    )  # kept: its arrival reads it again
     loaded = runtime.definitions.get(session, row.definition_id)
     step = loaded.process.start(
         child.scope, data_of(runtime, session, row, child), Context(row.opened_at, loaded.decide)
@@ -496,7 +498,9 @@ def _cancel_children(session: Session, row: Fanout, at: datetime) -> None:
         .execution_options(**same)
     )
     session.execute(
-        delete(job).where((job.instance_id.in_(below)) | (job.fanout_id == row.id)).execution_options(**same)
+        delete(job)
+        .where((job.instance_id.in_(below)) | ((job.fanout_id == row.id) & (job.kind == "children")))
+        .execution_options(**same)
     )
     session.execute(
         update(Fanout)

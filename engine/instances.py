@@ -23,7 +23,7 @@ from engine.deployments import Loaded, ProcessDefinition
 from engine.documents import register
 from engine.errors import Invalid, NotAllowed, NotFound
 from engine.history import GENESIS, Entry
-from engine.organisation import accounts, people, posts
+from engine.organisation import accounts, people, posts, units
 from engine.organisation.units import Unit
 from engine.runtime import Runtime
 
@@ -106,8 +106,8 @@ def starting_units(session: Session, loaded: Loaded, by: int, on: date) -> list[
     if held:
         return list({unit.id: unit for unit in held}.values())
     if start.starter_member:
-        branch = people.branch_of(session, by, on)
-        return None if branch is None else [branch]
+        membership = people.membership(session, by, on)
+        return None if membership is None else [units.get(session, membership.unit_id)]
     return None
 
 
@@ -151,7 +151,7 @@ def start_by(
         **asked.data,
         "unit": {"id": unit.id, "name": unit.name, "short_name": unit.short_name, "kind": unit.kind},
     }
-    cleaned = asked.form.clean(data, variables) if asked.form is not None else {}
+    cleaned = asked.form.clean(data, variables, now=at) if asked.form is not None else {}
     return start(
         runtime,
         session,

@@ -43,6 +43,10 @@ LEASE = timedelta(seconds=60)
 RETRIES = (timedelta(seconds=2), timedelta(seconds=15), timedelta(minutes=1))
 
 
+#: a job that collides with other work is tried again at once, this often
+COLLISIONS = 20
+
+
 class Job(Table):
     """Work to be done at ``due_at`` (business time).
 
@@ -153,6 +157,11 @@ def park(session: Session, job: Job) -> None:
         raise Conflict("lease-lost", "任务的执行租约已经失效，本次结果作废。", job=job.id)
 
 
+def _let_go(session: Session, job: Job) -> None:
+    mine = update(Job).where(Job.id == job.id, Job.token == job.token)
+    session.execute(mine.values(token=None, lease_until=None).execution_options(synchronize_session=False))
+
+
 def fail(session: Session, job: Job, error: Exception, at: datetime) -> None:
     """Note the real error; try again later, or leave it to a person."""
     spent = job.attempts > len(RETRIES)
@@ -164,7 +173,7 @@ def fail(session: Session, job: Job, error: Exception, at: datetime) -> None:
             lease_until=None,
             last_error=f"{type(error).__name__}: {error}"[:4000],
             incident_at=at if spent else None,
-            due_at=at if spent else at + RETRIES[job.attempts - 1],
+            due_at=at if spent else at + RETRIES[min(job.attempts, len(RETRIES)) - 1],
         )
         .execution_options(synchronize_session=False)
     )
@@ -197,18 +206,14 @@ def run_one(runtime: Runtime) -> bool:
         return False
     try:
         stepping.run(runtime, job, at)
-    except (
-        Conflict,
-        StaleDataError,
-    ) as error:  # somebody else moved the instance, or took the job: look again at once
+    except (Conflict, StaleDataError) as error:
+        # Somebody else moved the instance, or took the job: look again at once.
         logger.info("job %s (%s) collided: %s", job.id, job.kind, error)
         with runtime.database.write() as session:
-            session.execute(
-                update(Job)
-                .where(Job.id == job.id, Job.token == job.token)
-                .values(token=None, lease_until=None, attempts=Job.attempts - 1)
-                .execution_options(synchronize_session=False)
-            )
+            if job.attempts < COLLISIONS:
+                _let_go(session, job)
+            else:
+                fail(session, job, error, at)
     except Exception as error:
         if not isinstance(error, LvzeError):
             logger.exception("job %s (%s) failed", job.id, job.kind)

@@ -45,7 +45,10 @@ def _hook(value: dict[str, Any]) -> Any:
         (tag,) = value
         read = _READ.get(tag)
         if read is not None:
-            return read(value[tag])
+            try:
+                return read(value[tag])
+            except (ValueError, TypeError, ArithmeticError):  # somebody's own key that only looks like ours
+                return value
     return value
 
 

@@ -253,7 +253,8 @@ def complete(
         fanout.arrive_item(runtime, session, item, {**before, **results}, at=at)
         session.flush()
         return Completion(item, instance, ended=False)
-    step = instances.advance(runtime, session, instance, Complete(task_id, results), [entry], at=at)
+    with session.no_autoflush:  # the instance's row is written once, at the end
+        step = instances.advance(runtime, session, instance, Complete(task_id, results), [entry], at=at)
     return Completion(item, instance, step.ended)
 
 
@@ -309,7 +310,7 @@ def check(
     results: dict[str, Any] = {}
     if element.form:
         try:
-            results = loaded.forms[element.form].clean(data, before)
+            results = loaded.forms[element.form].clean(data, before, now=at)
         except Invalid as invalid:
             errors.update(invalid.errors)
     if element.opinion_required and not (opinion or "").strip() and not errors:
@@ -319,8 +320,10 @@ def check(
         )
         if required:
             errors["_opinion"] = "请填写意见。"
-    if element.signature is not None and signed is None:
-        errors["_signature"] = "请签名，或说明不签的结果与理由。"
+    if element.signature is not None and signed is None and not errors:
+        required = element.signature.required
+        if required is None or evaluate(required, {**before, **results}, at) is True:
+            errors["_signature"] = "请签名，或说明不签的结果与理由。"
     if errors:
         raise Invalid("form", "有内容需要更正：" + "；".join(dict.fromkeys(errors.values())), errors)
     return results
@@ -413,7 +416,13 @@ def ids(value: Any) -> list[int]:
 
 
 def prepare_signature(
-    runtime: Runtime, session: Session, work_item_id: int, by: int, signature: register.Signing, at: datetime
+    runtime: Runtime,
+    session: Session,
+    work_item_id: int,
+    by: int,
+    data: Mapping[str, Any],
+    signature: register.Signing,
+    at: datetime,
 ) -> register.Prepared | None:
     """The cryptography of a completion's signature, before its transaction.
 
@@ -422,13 +431,21 @@ def prepare_signature(
     item, instance, eligibility = open_for(session, work_item_id, by, at)
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[item.element_id]
-    asked = request(element, variables(runtime, session, loaded, instance, item), eligibility, at)
-    if asked is None:
+    before = variables(runtime, session, loaded, instance, item)
+    asked = request(element, before, eligibility, at)
+    if asked is None or element.signature is None:
         return None
+    if element.signature.required is not None and element.form is not None:
+        try:
+            results = loaded.forms[element.form].clean(data, before, now=at)
+        except Invalid:
+            return None  # the completion itself says what is wrong, field by field
+        if evaluate(element.signature.required, {**before, **results}, at) is not True:
+            return None
     return register.prepare(
         session,
         signature,
-        documents=asked.documents,
+        documents=[] if element.signature.deferred else asked.documents,
         slot=asked.slot,
         capacity=asked.capacity or "",
         person_id=by,

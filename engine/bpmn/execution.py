@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
@@ -120,6 +120,10 @@ class Throw:
 
 
 Action = Complete | Fire | Throw
+
+
+#: for loading a state only to look at it: nothing is evaluated
+_LOOKING = Context(datetime.min.replace(tzinfo=UTC), lambda *_: (None, []))
 
 
 class _ScriptEngine:
@@ -305,21 +309,21 @@ class Process:
 
     def tasks(self, scope: str, state: str) -> dict[str, dict[str, Any]]:
         """Waiting task id -> its variables."""
-        script = _ScriptEngine(self.model, Context(datetime.min, lambda *_: (None, [])))
+        script = _ScriptEngine(self.model, _LOOKING)
         return {
             key: task.data for key, task in _waiting(states.load(state, *self._specs[scope], script)).items()
         }
 
     def variables(self, scope: str, state: str) -> dict[str, Any]:
         """The variables of an instance for its readers: those of every waiting token, or of the last one."""
-        script = _ScriptEngine(self.model, Context(datetime.min, lambda *_: (None, [])))
+        script = _ScriptEngine(self.model, _LOOKING)
         workflow = states.load(state, *self._specs[scope], script)
         tasks = _waiting(workflow).values()
         return {k: v for task in tasks for k, v in task.data.items()} if tasks else dict(_final(workflow))
 
     def elements_of(self, scope: str, state: str) -> dict[str, str]:
         """Element id -> ``done`` or ``open``, for the live diagram."""
-        script = _ScriptEngine(self.model, Context(datetime.min, lambda *_: (None, [])))
+        script = _ScriptEngine(self.model, _LOOKING)
         workflow = states.load(state, *self._specs[scope], script)
         marks: dict[str, str] = {}
         for tasks in (workflow, *workflow.subprocesses.values()):
@@ -348,7 +352,8 @@ class Process:
     def _run(
         self, workflow: BpmnWorkflow, script: _ScriptEngine, before: dict[str, Task], completed: str | None
     ) -> Step:
-        passed: list[str] = []
+        done = before.get(completed or "")
+        passed = [done.task_spec.bpmn_id] if done is not None and done.has_state(TaskState.COMPLETED) else []
 
         def note(task: Task) -> None:
             if task.has_state(TaskState.COMPLETED) and task.task_spec.bpmn_id in self.model.elements:

@@ -53,11 +53,18 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class SignatureRequest:
-    """The completion of this user task carries a signature's outcome for one slot of one or more documents."""
+    """The completion of this user task carries a signature's outcome for one slot of one or more documents.
+
+    :ivar document: expression -> the documents
+    :ivar required: FEEL over the form's results; where it is not true, nothing is signed (退回)
+    :ivar deferred: the completion only records what its signer consented to; the operation ``sign`` signs in the background
+    """
 
     document: str
     slot: str
     capacity: str | None = None
+    required: str | None = None
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

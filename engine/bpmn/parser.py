@@ -15,7 +15,7 @@ MAX_BYTES = 5_000_000
 MAX_ELEMENTS = 50_000
 
 ACTIVITIES = frozenset(
-    [
+    {
         "task",
         "userTask",
         "manualTask",
@@ -28,7 +28,7 @@ ACTIVITIES = frozenset(
         "subProcess",
         "transaction",
         "adHocSubProcess",
-    ]
+    }
 )
 GATEWAYS = frozenset(
     ["exclusiveGateway", "parallelGateway", "inclusiveGateway", "eventBasedGateway", "complexGateway"]

@@ -54,6 +54,7 @@ class Timer(EventDefinition):  # type: ignore[misc]
             again = my_task.parent._add_child(my_task.task_spec, TaskState.WAITING)
             again.triggered = True
             again.internal_data.update(following)
+            again.task_spec._predict(again, mask=TaskState.NOT_FINISHED_MASK)
             again.task_spec._update(again)
         my_task.internal_data["event_fired"] = True
         my_task.task_spec._update(my_task)
