@@ -18,6 +18,7 @@ import offer from './designer/offer.js';
 import Properties from './designer/properties.js';
 import chinese, { untranslated } from './designer/translate.js';
 import Variables from './designer/variables.js';
+import { fit } from './fit.js';
 import lettering, { textRenderer } from './lettering.js';
 import { send, text } from './request.js';
 
@@ -165,16 +166,8 @@ class Designer {
     }
   }
 
-  // All of the diagram, to the right of the palette and hardly larger than drawn.
   fit() {
-    const canvas = this.modeler.get('canvas');
-    const { inner, outer } = canvas.viewbox();
-    const left = 120;
-    const edge = 30;
-    const scale = Math.min(1.25, (outer.width - left - edge) / inner.width, (outer.height - 2 * edge) / inner.height);
-    const width = outer.width / scale;
-    const height = outer.height / scale;
-    canvas.viewbox({ x: inner.x - left / scale, y: inner.y - (height - inner.height) / 2, width, height });
+    fit(this.modeler.get('canvas'), { left: 120 });
   }
 
   undo() { this.modeler.get('commandStack').undo(); }

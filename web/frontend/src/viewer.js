@@ -4,10 +4,13 @@
 import './polyfills.js';
 import NavigatedViewer from 'bpmn-js/lib/NavigatedViewer';
 import './viewer.css';
+import { fit } from './fit.js';
 import lettering, { textRenderer } from './lettering.js';
 import { send, text } from './request.js';
 
-const LARGEST = 1.4;
+const [SMALLEST, LARGEST] = [0.55, 1.25]; // scale: below, the lettering cannot be read
+const [LOWEST, HIGHEST] = [200, 560]; // px
+const EDGE = 36; // px
 const MARKS = { open: '办理中', done: '✓', failed: '有故障' };
 
 class Diagram {
@@ -48,14 +51,16 @@ class Diagram {
     }
   }
 
-  // The whole diagram where it stays readable, else the step that is open.
+  // As high as the diagram needs; where all of it would be too small to read, the step that is open.
   fit() {
     const canvas = this.viewer.get('canvas');
-    canvas.zoom('fit-viewport', 'auto');
-    if (canvas.zoom() > LARGEST) canvas.zoom(LARGEST, 'auto');
+    const { inner, outer } = canvas.viewbox();
+    const scale = Math.min(LARGEST, (outer.width - 2 * EDGE) / inner.width);
+    this.box.style.height = `${Math.min(HIGHEST, Math.max(LOWEST, inner.height * scale + 2 * EDGE))}px`;
+    canvas.resized();
     const open = Object.keys(this.shown).find((id) => this.shown[id] === 'open');
-    if (canvas.zoom() < .55 && open) {
-      canvas.zoom(.75);
+    if (fit(canvas, { left: EDGE, edge: EDGE, largest: LARGEST }) < SMALLEST && open) {
+      canvas.zoom(SMALLEST);
       canvas.scrollToElement(this.viewer.get('elementRegistry').get(open), 120);
     }
   }
