@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -278,3 +279,16 @@ def test_everything_is_in_chinese(designer: Page) -> None:
 def test_the_maker_of_the_editor_is_named(designer: Page) -> None:
     """The editor's licence asks for its mark to stay visible."""
     expect(designer.locator(".bjs-powered-by")).to_be_visible()
+
+
+def test_the_designers_own_parts_are_accessible(
+    designer: Page, pages: Pages, violations: Callable[[Page], list[str]]
+) -> None:
+    """Contrast, names and roles of the tool bar, the panel and the findings (WCAG 2.2 AA)."""
+    pages.findings = [
+        {"rule": "form", "element": "review", "message": "这个任务没有表单。", "severity": "warning"}
+    ]
+    designer.get_by_role("button", name="检查").click()
+    expect(designer.get_by_label("检查结果")).to_be_visible()
+    select(designer, "review")
+    assert violations(designer) == []
