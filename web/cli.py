@@ -1,0 +1,307 @@
+"""The command line: ``lvze``, also ``python -m web``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine import Finding, LvzeError, ProcessEngine, Refused, Settings, dmn, feel
+from engine.documents import verification
+from engine.documents.pdf import Renderer
+from engine.documents.templates import Template
+from engine.organisation import demo
+from engine.shipped import DOC_TEMPLATES, PROCESSES
+
+_ORGANISATION = Path(__file__).parent / "demo" / "organisation.yaml"
+
+
+class Commands(click.Group):
+    """An error that the engine raises on purpose ends a command with its sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LvzeError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """履责：机关党建公文流转。"""
+
+
+@contextmanager
+def _engine() -> Iterator[ProcessEngine]:
+    engine = ProcessEngine(Settings.from_environment())
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+# ---------------------------------------------------------------- the installation
+
+
+@main.command()
+def init() -> None:
+    """建库、建签名证书机构、部署自带流程；可重复执行。"""
+    with _engine() as engine:
+        _prepare(engine)
+        click.echo(f"已就绪：{engine.settings.home}")
+
+
+def _prepare(engine: ProcessEngine) -> None:
+    engine.migrate()
+    engine.create_authority()
+    for folder in sorted(path for path in PROCESSES.iterdir() if path.is_dir()):
+        engine.deploy(_folder(folder))
+
+
+@main.command()
+@click.option("--demo", "demo_", is_flag=True, help="装入演示单位和账号。")
+def serve(demo_: bool) -> None:
+    """启动网页和后台任务。"""
+    from waitress import serve as waitress
+
+    from web import create_app
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with _engine() as engine:
+        _prepare(engine)
+        if demo_:
+            _announce(engine)
+        engine.start_workers()
+        address = f"http://{engine.settings.host}:{engine.settings.port}"
+        click.secho(f"\n  打开 {address}\n", bold=True)
+        waitress(
+            create_app(engine), host=engine.settings.host, port=engine.settings.port, threads=8, ident=None
+        )
+
+
+def _announce(engine: ProcessEngine) -> None:
+    password = demo.password(engine.settings.home)
+    accounts = engine.load_demo(_ORGANISATION.read_text(encoding="utf-8"), password=password)
+    click.echo("\n演示账号（密码都是 " + click.style(password, bold=True) + "）：")
+    for account in accounts:
+        if account.tries:
+            click.echo(f"  {account.username:<14}{account.name}：{account.tries}")
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="办完现在到期的任务就退出。")
+def worker(once: bool) -> None:
+    """只运行后台任务（网页在另一个进程时用）。"""
+    with _engine() as engine:
+        if once:
+            click.echo(f"办理了 {engine.run_jobs()} 项任务。")
+            return
+        engine.start_workers(max(engine.settings.workers, 1))
+        click.echo("后台任务运行中，按 Ctrl+C 退出。")
+        try:
+            click.pause("")
+        except KeyboardInterrupt:
+            click.echo("正在退出。")
+
+
+# ---------------------------------------------------------------- processes
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+def deploy(path: Path) -> None:
+    """部署一个流程文件夹（或一个 .bpmn 文件）。"""
+    with _engine() as engine:
+        try:
+            definition = engine.deploy(_folder(path))
+        except Refused as refused:
+            _print_findings(refused.findings)
+            raise
+        click.echo(f"{definition.name}（{definition.key}）第 {definition.version} 版")
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出。")
+def lint(path: Path, as_json: bool) -> None:
+    """检查一个流程文件夹；有错误时退出码为 1。"""
+    with _engine() as engine:
+        engine.migrate()
+        findings = engine.lint(_folder(path))
+    if as_json:
+        click.echo(
+            json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=1, default=str)
+        )
+    else:
+        _print_findings(findings)
+    sys.exit(any(finding.severity == "error" for finding in findings))
+
+
+def _folder(path: Path) -> dict[str, bytes]:
+    """A process folder's files by name, and the shipped Word templates that it may use."""
+    own = [path] if path.is_file() else [file for file in sorted(path.iterdir()) if file.is_file()]
+    files = {file.name: file.read_bytes() for file in DOC_TEMPLATES.glob("*.docx")}
+    return files | {file.name: file.read_bytes() for file in own if file.suffix in _DEPLOYED}
+
+
+_DEPLOYED = {".bpmn", ".json", ".dmn", ".yaml", ".docx"}
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    for finding in findings:
+        level = (
+            click.style("错误", fg="red") if finding.severity == "error" else click.style("提示", fg="yellow")
+        )
+        place = " ".join(part for part in (finding.path, finding.element) if part)
+        click.echo(f"{level} {place} [{finding.rule}] {finding.message}")
+    if not findings:
+        click.echo("没有问题。")
+
+
+# ---------------------------------------------------------------- expressions and decisions
+
+
+@main.command("feel")
+@click.argument("expression")
+@click.option("--context", default="{}", help="JSON 对象：表达式里可用的变量。")
+def feel_(expression: str, context: str) -> None:
+    """计算一个 FEEL 表达式。"""
+    warnings: list[str] = []
+    value = feel.evaluate(
+        expression, _json_object(context), warnings=warnings, now=datetime.now().astimezone()
+    )
+    click.echo(feel.text_of(value))
+    for warning in warnings:
+        click.secho(warning, fg="yellow", err=True)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("decision")
+@click.option("--input", "given", default="{}", help="JSON 对象：输入数据。")
+def decide(file: Path, decision: str, given: str) -> None:
+    """用一个 DMN 文件作出决策。"""
+    model = dmn.load(
+        file.read_bytes(), resolve=lambda location: (file.parent / Path(location).name).read_bytes()
+    )
+    click.echo(feel.text_of(model.decide(decision, _json_object(given))))
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    from decimal import Decimal
+
+    try:
+        value = json.loads(text, parse_float=Decimal)
+    except ValueError as error:
+        raise click.BadParameter(f"不是有效的 JSON：{error}") from None
+    if not isinstance(value, dict):
+        raise click.BadParameter('应是 JSON 对象，形如 {"年度": 2026}。')
+    return value
+
+
+# ---------------------------------------------------------------- documents
+
+
+@main.command()
+@click.argument("template", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="输出的 .docx。")
+@click.option("--pdf", type=click.Path(path_type=Path), help="同时输出 PDF。")
+def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
+    """用 JSON 数据填写一个 Word 模板。"""
+    content = Template.load(template.read_bytes()).fill(_json_object(data.read_text(encoding="utf-8")))
+    output.write_bytes(content)
+    if pdf is not None:
+        renderer = Renderer()
+        try:
+            pdf.write_bytes(renderer.pdf(content))
+        finally:
+            renderer.close()
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出。")
+def verify(file: Path, as_json: bool) -> None:
+    """验证 .docx 的电子签名：谁、何时、以什么身份签的，签后改了什么。全部有效时退出码为 0。"""
+    found = verification.verify(file.read_bytes())
+    if as_json:
+        click.echo(json.dumps(_verification_json(found), ensure_ascii=False, indent=1))
+    else:
+        _print_verification(found)
+    sys.exit(0 if found.valid else 1)
+
+
+def _verification_json(found: verification.Verification) -> dict[str, Any]:
+    return {
+        "valid": found.valid,
+        "signatures": [
+            {
+                "signer": one.signer,
+                "capacity": one.capacity,
+                "comment": one.comment,
+                "signed_at": one.signed_at and one.signed_at.isoformat(),
+                "valid": one.valid,
+                "problems": one.problems,
+            }
+            for one in found.signatures
+        ],
+        "changed": found.changes,
+    }
+
+
+def _print_verification(found: verification.Verification) -> None:
+    for one in found.signatures:
+        mark = click.style("有效", fg="green") if one.valid else click.style("无效", fg="red")
+        when = one.signed_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if one.signed_at else "时间不明"
+        click.echo(f"{mark}  {one.signer or '签署人不明'}  {one.capacity}  {when}")
+        for problem in one.problems:
+            click.echo(f"      {problem}")
+    for change in found.changes:
+        click.secho(f"改动  {change}", fg="red")
+    click.echo("签名全部有效，文件没有被改动。" if found.valid else "没有通过验证。")
+
+
+# ---------------------------------------------------------------- people and health
+
+
+@main.group()
+def user() -> None:
+    """账号。"""
+
+
+@main.command()
+def doctor() -> None:
+    """检查运行条件。"""
+    failed = False
+    for name, check in _CHECKS.items():
+        try:
+            said = check()
+            click.echo(f"{click.style('正常', fg='green')}  {name}  {said}")
+        except Exception as error:
+            failed = True
+            click.echo(f"{click.style('异常', fg='red')}  {name}  {error}")
+    sys.exit(failed)
+
+
+def _check_database() -> str:
+    with _engine() as engine:
+        engine.migrate()
+        return f"{engine.settings.database_url}，{len(engine.definitions())} 个流程"
+
+
+def _check_rendering() -> str:
+    import weasyprint
+
+    return f"WeasyPrint {weasyprint.__version__}"
+
+
+_CHECKS = {"数据库": _check_database, "PDF 生成": _check_rendering}

@@ -1,0 +1,76 @@
+"""Documents: their page, their files, pictures of their pages; and the verification of a file that somebody brings."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from urllib.parse import quote
+
+from flask import Blueprint, Response, render_template, request, send_file
+from flask_babel import gettext as _
+
+from web.current import engine, person_id, public
+
+documents = Blueprint("documents", __name__)
+
+_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+@documents.get("/documents")
+def index() -> str:
+    return render_template("documents/index.html", documents=engine.documents(by=person_id()))
+
+
+@documents.get("/documents/<int:id>")
+def show(id: int) -> str:
+    document = engine.document(id, by=person_id())
+    verification = engine.verify(engine.document_file(id, by=person_id(), form="docx"))
+    return render_template("documents/show.html", document=document, verification=verification)
+
+
+@documents.get("/documents/<int:id>.docx")
+def docx(id: int) -> Response:
+    return _file(id, "docx", _DOCX)
+
+
+@documents.get("/documents/<int:id>.pdf")
+def pdf(id: int) -> Response:
+    return _file(id, "pdf", "application/pdf")
+
+
+@documents.get("/documents/<int:id>/pages/<int:number>.png")
+def page(id: int, number: int) -> Response:
+    response = send_file(BytesIO(engine.page_picture(id, number, by=person_id())), "image/png")
+    # The address names the revision, whose pages never change.
+    response.headers["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
+@documents.get("/verification")
+@public
+def verification() -> str:
+    return render_template("documents/verification.html")
+
+
+@documents.post("/verification")
+@public
+def verify() -> tuple[str, int] | str:
+    upload = request.files.get("file")
+    content = upload.read() if upload else b""
+    if not upload or not content:
+        return render_template(
+            "documents/verification.html", wrong=_("请选择要验证的 Word 文件（.docx）。")
+        ), 422
+    return render_template(
+        "documents/verification.html", name=upload.filename, verification=engine.verify(content)
+    )
+
+
+def _file(id: int, form: str, mimetype: str) -> Response:
+    document = engine.document(id, by=person_id())
+    response = send_file(BytesIO(engine.document_file(id, by=person_id(), form=form)), mimetype)
+    name = quote(f"{document.title}.{form}")
+    disposition = "inline" if form == "pdf" else "attachment"
+    response.headers["Content-Disposition"] = (
+        f"{disposition}; filename=\"document-{id}.{form}\"; filename*=UTF-8''{name}"
+    )
+    return response

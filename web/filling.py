@@ -1,0 +1,32 @@
+"""A form on its way back from a page, with or without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+
+from engine.forms import Field, Form
+from web.current import engine
+
+
+def handed_in(form: Form | None) -> dict[str, Any]:
+    """What the page sent for the form's own fields."""
+    return form.unflatten(request.form) if form else {}
+
+
+def rearranged(raw: dict[str, Any]) -> bool:
+    """Add or remove a row where the page has no JavaScript; true if that was the button pressed."""
+    added, removed = request.form.get("_add"), request.form.get("_remove", "")
+    if added:
+        raw[added] = [*raw.get(added, []), {}]
+    elif removed:
+        key, _, number = removed.rpartition("-")
+        raw[key] = [row for at, row in enumerate(raw.get(key, [])) if str(at) != number]
+    return bool(added or removed)
+
+
+def shown(form: Form | None, data: Mapping[str, Any], raw: Mapping[str, Any] | None) -> list[Field]:
+    """The fields to draw; none where a step has no form."""
+    return form.fields(data, raw, now=engine.clock.now()) if form else []

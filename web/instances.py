@@ -1,0 +1,28 @@
+"""A process instance's page: where it stands, what happened, what it fanned out into, its documents, its live diagram."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from web.current import engine, person_id
+from web.wording import lines
+
+instances = Blueprint("instances", __name__, url_prefix="/instances")
+
+
+@instances.get("/<int:id>")
+def show(id: int) -> str:
+    view = engine.instance(id, by=person_id())
+    history = lines(engine.timeline(id, by=person_id()))
+    return render_template("instances/show.html", view=view, instance=view.instance, lines=history)
+
+
+@instances.get("/<int:id>/diagram")
+def diagram(id: int) -> Response:
+    """Where the instance stands, element by element; asked for again while somebody looks."""
+    return jsonify(elements=engine.instance_diagram(id, by=person_id()))
+
+
+@instances.get("/definitions/<int:id>.bpmn")
+def definition(id: int) -> Response:
+    return Response(engine.definition_xml(id), mimetype="application/xml")

@@ -1,0 +1,52 @@
+"""The noticeboard 公示栏: what ledgers disclose, to the public and, with a login, to the unit and the branch."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from engine.errors import Invalid, NotFound
+from engine.ledgers import Notice
+from web.current import engine, person_id, public, reader_id
+
+noticeboard = Blueprint("noticeboard", __name__, url_prefix="/noticeboard")
+
+
+@noticeboard.get("/")
+@public
+def board() -> str:
+    wanted = request.args.get("q", "").strip()
+    notices = [one for one in engine.noticeboard(by=reader_id()) if not wanted or _mentions(one, wanted)]
+    return render_template("noticeboard/board.html", notices=notices, wanted=wanted)
+
+
+@noticeboard.get("/<int:id>")
+@public
+def show(id: int) -> str:
+    return render_template("noticeboard/show.html", notice=_notice(id), errors={}, typed={})
+
+
+@noticeboard.post("/<int:id>/sections")
+def update(id: int) -> tuple[str, int] | Response:
+    """Write what a section discloses, in the course of the year."""
+    section, text = request.form.get("section", ""), request.form.get("text", "")
+    try:
+        engine.update_notice(id, section, text, by=person_id(), audience=request.form.get("audience") or None)
+    except Invalid as invalid:
+        return render_template(
+            "noticeboard/show.html", notice=_notice(id), errors={section: str(invalid)}, typed={section: text}
+        ), 422
+    flash(_("“%(section)s”已更新。", section=section))
+    return redirect(url_for("noticeboard.show", id=id))
+
+
+def _notice(id: int) -> Notice:
+    found = next((one for one in engine.noticeboard(by=reader_id()) if one.entry.id == id), None)
+    if found is None:
+        raise NotFound("no-notice", _("公示栏没有这一条，或者它不对您公开；登录后再看看。"))
+    return found
+
+
+def _mentions(notice: Notice, wanted: str) -> bool:
+    return any(wanted in text for text in notice.sections.values())

@@ -1,0 +1,213 @@
+"""How moments, deadlines, events and process values read on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from engine.clock import local
+from engine.history import Event
+from engine.instances import ProcessInstance
+from web.current import engine
+
+
+def when(moment: datetime | None) -> Markup | str:
+    """2026-04-30 16:05 on the wall clock, as a ``<time>``."""
+    if moment is None:
+        return ""
+    shown = local(moment)
+    return Markup('<time datetime="{}">{}</time>').format(
+        shown.isoformat(timespec="seconds"), shown.strftime("%Y-%m-%d %H:%M")
+    )
+
+
+def clock(moment: datetime) -> str:
+    """10:32"""
+    return local(moment).strftime("%H:%M")
+
+
+def day(value: date | datetime | None) -> str:
+    """2026年4月30日"""
+    if value is None:
+        return ""
+    value = local(value).date() if isinstance(value, datetime) else value
+    return f"{value.year}年{value.month}月{value.day}日"
+
+
+def due(moment: datetime | None) -> Markup | str:
+    """A badge: 超期 3 天, 剩 2 小时, 剩 5 天, or nothing but the date when it is far off."""
+    if moment is None:
+        return ""
+    left = moment - engine.clock.now()
+    # A deadline that is a day lasts to its midnight: the day before is what people call it.
+    full = day(moment - timedelta(seconds=1))
+    if left < timedelta(0):
+        kind, words = "late", _("超期 %(time)s", time=_span(-left))
+    elif left < timedelta(days=3):
+        kind, words = "soon", _("剩 %(time)s", time=_span(left))
+    else:
+        kind, words = "", _("%(day)s前", day=full)
+    return Markup('<span class="tag {}" title="{}">{}</span>').format(kind, full, words)
+
+
+def _span(span: timedelta) -> str:
+    if span.days:
+        return str(_("%(count)s 天", count=span.days))
+    hours, minutes = divmod(span.seconds // 60, 60)
+    return str(_("%(count)s 小时", count=hours) if hours else _("%(count)s 分钟", count=max(minutes, 1)))
+
+
+def value(thing: Any) -> str:
+    """A process value as a person reads it."""
+    match thing:
+        case None | "":
+            return "—"
+        case bool():
+            return str(_("是") if thing else _("否"))
+        case datetime():
+            return (
+                local(thing).strftime("%Y-%m-%d %H:%M") if thing.tzinfo else thing.strftime("%Y-%m-%d %H:%M")
+            )
+        case date():
+            return day(thing)
+        case Decimal():
+            return format(thing.normalize(), "f")
+        case list() | tuple():
+            return "；".join(map(value, thing))
+        case Mapping():
+            named = thing.get("name") or thing.get("姓名") or thing.get("label")
+            return (
+                str(named) if named else "，".join(f"{name}：{value(inner)}" for name, inner in thing.items())
+            )
+    return str(thing)
+
+
+def standing(instance: ProcessInstance) -> Markup:
+    """A badge: where an instance stands."""
+    outcome = instance.outcome or ""
+    kind, words = {
+        "": ("live", _("办理中")),
+        "completed": ("good", _("已办结")),
+        "cancelled": ("bad", _("已撤销")),
+        "terminated": ("", _("已终止")),
+    }.get(outcome, ("bad", _("异常结束（%(code)s）", code=outcome.removeprefix("error:"))))
+    return Markup('<span class="tag {}">{}</span>').format(kind, words)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An event as a person reads it.
+
+    :ivar kind: ``bad``, ``auto`` or nothing
+    """
+
+    at: datetime
+    what: str
+    who: str = ""
+    kind: str = ""
+    opinion: str = ""
+
+
+def lines(events: Iterable[Event]) -> list[Line]:
+    """The timeline: events worded, those without meaning for people left out."""
+    events = list(events)
+    people = {event.person_id for event in events} | {_for(event) for event in events}
+    names = engine.names([person for person in people if person is not None])
+    return [line for event in events if (line := _line(event, names)) is not None]
+
+
+def _for(event: Event) -> int | None:
+    payload = event.payload
+    return payload.get("for") if isinstance(payload, Mapping) else None
+
+
+def _line(event: Event, names: Mapping[int, str]) -> Line | None:
+    payload = event.payload if isinstance(event.payload, Mapping) else {}
+    title = payload.get("title", "")
+    match event.code:
+        case "started":
+            what = _("发起")
+        case "opened":
+            return Line(event.at, _("到达：%(title)s", title=title), kind="auto")
+        case "claimed":
+            what = _("签收")
+        case "released":
+            what = _("退回公共待办")
+        case "completed":
+            outcome = payload.get("outcome")
+            what = _("办结：%(title)s", title=title) + (
+                f"（{outcome}·{payload.get('way')}）" if outcome else ""
+            )
+        case "fanned-out":
+            return Line(event.at, _("分发给下级"), kind="auto")
+        case "joined":
+            return Line(
+                event.at,
+                _(
+                    "下级已全部办结（%(arrived)s/%(total)s）",
+                    arrived=payload.get("arrived"),
+                    total=payload.get("total"),
+                ),
+                kind="auto",
+            )
+        case "timer-fired":
+            return Line(event.at, _("到期，自动处理"), kind="auto")
+        case "operated":
+            what = _OPERATIONS.get(payload.get("operation", ""), "")
+            return Line(event.at, what, kind="auto") if what else None
+        case "withdrawn":
+            return Line(event.at, _("撤回未办的事项"), kind="auto")
+        case "ended":
+            good = payload.get("outcome") == "completed"
+            return Line(event.at, _("流程办结") if good else _("流程异常结束"), kind="" if good else "bad")
+        case _:
+            return None
+    who = names.get(event.person_id or 0, "")
+    if (absent := names.get(_for(event) or 0)) is not None:
+        who = _("%(who)s（代%(absent)s）", who=who, absent=absent)
+    if event.post:
+        who = f"{who}（{event.post}）"
+    kind = "bad" if payload.get("outcome") in ("拒签", "无法签") else ""
+    return Line(event.at, what, who, kind, payload.get("opinion") or "")
+
+
+_OPERATIONS = {
+    "render": "生成文件",
+    "number": "编发文字号",
+    "sign": "签署文件",
+    "seal": "用印",
+    "publish": "登记台账",
+    "notify": "发出通知",
+    "pdf": "生成 PDF",
+}
+
+
+def html_name(path: str) -> str:
+    """The HTML name of a form's error path: ``目标[0].措施`` is ``目标-0-措施``."""
+    return path.replace("].", "-").replace("[", "-")
+
+
+def row_of(path: str) -> str:
+    """Where in a list an error is: ``目标[0].措施`` is in （第 1 行）."""
+    _list, bracket, rest = path.partition("[")
+    return _("（第 %(number)s 行）", number=int(rest.partition("]")[0]) + 1) if bracket else ""
+
+
+def register(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        when=when,
+        clock=clock,
+        day=day,
+        due=due,
+        value=value,
+        standing=standing,
+        html_name=html_name,
+        row_of=row_of,
+    )

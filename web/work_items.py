@@ -1,0 +1,126 @@
+"""A work item's page: its form, its documents, the signature, and the acts claim, release, save, complete."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from engine import Handwriting, Invalid, Signing
+from web.current import engine, person_id
+from web.filling import handed_in, rearranged, shown
+from web.wording import lines
+
+work_items = Blueprint("work_items", __name__, url_prefix="/work-items")
+
+
+@work_items.get("/<int:id>")
+def show(id: int) -> str:
+    return _page(id, None, {})
+
+
+@work_items.post("/<int:id>/completion")
+def complete(id: int) -> tuple[str, int] | str | Response:
+    view = engine.work_item(id, by=person_id())
+    raw = handed_in(view.form)
+    if rearranged(raw) or "_refresh" in request.form:
+        return _page(id, raw, {})
+    if "_save" in request.form:
+        engine.save_draft(id, by=person_id(), data=raw)
+        flash(_("已暂存，尚未提交。"))
+        return redirect(url_for("work_items.show", id=id))
+    try:
+        signature = _signing() if view.signing else None
+        done = engine.complete(
+            id,
+            by=person_id(),
+            data=raw,
+            opinion=request.form.get("_opinion", "").strip() or None,
+            signature=signature,
+        )
+    except Invalid as invalid:
+        return _page(id, raw, invalid.errors or {"": str(invalid)}), 422
+    flash(_("已提交：%(title)s", title=done.work_item.title))
+    return redirect(url_for("inbox.show"))
+
+
+@work_items.post("/<int:id>/form")
+def sheet(id: int) -> str:
+    """The form again, after a choice that others depend on."""
+    view = engine.work_item(id, by=person_id())
+    return render_template(
+        "inbox/sheet.html", fields=shown(view.form, view.data, handed_in(view.form)), refresh_url=request.path
+    )
+
+
+@work_items.post("/<int:id>/draft")
+def draft(id: int) -> Response:
+    """What has been typed, saved from time to time by the page itself."""
+    view = engine.work_item(id, by=person_id())
+    engine.save_draft(id, by=person_id(), data=handed_in(view.form))
+    return jsonify(saved=True)
+
+
+@work_items.post("/<int:id>/claim")
+def claim(id: int) -> Response:
+    engine.claim(id, by=person_id())
+    flash(_("已签收，由您办理。"))
+    return redirect(url_for("work_items.show", id=id))
+
+
+@work_items.post("/<int:id>/release")
+def release(id: int) -> Response:
+    engine.release(id, by=person_id())
+    flash(_("已退回公共待办。"))
+    return redirect(url_for("inbox.show"))
+
+
+def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
+    view = engine.work_item(id, by=person_id())
+    return render_template(
+        "work_items/show.html",
+        view=view,
+        item=view.item,
+        fields=shown(view.form, view.data, view.draft if raw is None else raw),
+        errors=errors,
+        typed=request.form,
+        lines=lines(engine.timeline(view.instance.id, by=person_id())),
+        refresh_url=url_for("work_items.sheet", id=id) if view.form and view.form.reacts else None,
+    )
+
+
+def _signing() -> Signing:
+    """What was handed in beside the form: the outcome, the handwriting or the scan, and which bytes were shown.
+
+    :raises Invalid: something is missing, under the names that the page gives its controls
+    """
+    outcome = request.form.get("_outcome", "已签")
+    way = request.form.get("_way", "电子")
+    shown = {
+        int(key.removeprefix("_shown-")): value
+        for key, value in request.form.items()
+        if key.startswith("_shown-")
+    }
+    scan = request.files.get("_scan")
+    return Signing(
+        outcome=outcome,
+        way=way,
+        handwriting=_handwriting() if outcome == "已签" and way == "电子" else None,
+        shown=shown,
+        reason=request.form.get("_reason", "").strip() or None,
+        witness=request.form.get("_witness", type=int),
+        scan=scan.read() if scan and scan.filename else None,
+    )
+
+
+def _handwriting() -> Handwriting | None:
+    """The strokes that were drawn; the picture is made from them by the engine, not by a browser."""
+    try:
+        strokes = json.loads(request.form.get("_strokes") or "[]")
+    except (ValueError, RecursionError):
+        sentence = _("签名没有传完整，请重写一次。")
+        raise Invalid("handwriting", sentence, {"_signature": sentence}) from None
+    return Handwriting(strokes) if strokes else None
