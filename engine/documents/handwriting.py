@@ -1,0 +1,102 @@
+"""A handwritten signature: the strokes of a pen, kept as they were drawn, and the picture made from them.
+
+The pad is 600 wide and 200 high; a point is ``[x, y, t]`` with t in milliseconds. The picture is always drawn here, from the
+strokes: a picture that comes from a browser could show anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import resvg_py
+
+from engine.errors import Invalid
+
+WIDTH, HEIGHT = 600, 200
+MAX_STROKES, MAX_POINTS = 200, 20_000
+INK = "#101a5c"
+# As wide to high as a signature line, which stretches whatever it shows.
+PICTURE = (640, 240)
+
+
+@dataclass(frozen=True)
+class Handwriting:
+    """What somebody wrote.
+
+    :ivar strokes: lists of points ``[x, y]`` or ``[x, y, t]``
+    :ivar png: the browser's own picture, if it sent one; never signed
+    """
+
+    strokes: Sequence[Sequence[Sequence[float]]]
+    png: bytes | None = None
+
+    def check(self) -> None:
+        """:raises Invalid: ``handwriting``: not strokes, too many of them, or no more than a dot"""
+        if not isinstance(self.strokes, (list, tuple)) or len(self.strokes) > MAX_STROKES:
+            raise _invalid("手写签名的笔画过多或格式不符，请重写一次。")
+        points = 0
+        for stroke in self.strokes:
+            if not isinstance(stroke, (list, tuple)) or not all(_is_point(point) for point in stroke):
+                raise _invalid("手写签名没有传完整，请重写一次。")
+            points += len(stroke)
+        if points > MAX_POINTS:
+            raise _invalid("手写签名的笔画过多，请重写一次。")
+        length = sum(
+            math.dist(a[:2], b[:2]) for stroke in self.strokes for a, b in itertools.pairwise(stroke)
+        )
+        if length < 0.3 * HEIGHT:
+            raise _invalid("请在签名框内手写本人姓名。")
+
+    @cached_property
+    def svg(self) -> str:
+        """The ink alone, in the middle of a picture of 640 x 240."""
+        drawn = [stroke for stroke in self.strokes if stroke]
+        xs = [point[0] for stroke in drawn for point in stroke]
+        ys = [point[1] for stroke in drawn for point in stroke]
+        width, height, margin = *PICTURE, 12
+        scale = min(
+            (width - 2 * margin) / max(max(xs) - min(xs), 1),
+            (height - 2 * margin) / max(max(ys) - min(ys), 1),
+            4,
+        )
+        left = (width - scale * (max(xs) + min(xs))) / 2
+        top = (height - scale * (max(ys) + min(ys))) / 2
+        lines = "".join(
+            _path([(left + scale * p[0], top + scale * p[1]) for p in stroke]) for stroke in drawn
+        )
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+            f'<path d="{lines}" fill="none" stroke="{INK}" stroke-width="7" stroke-linecap="round" stroke-linejoin="round"/></svg>'
+        )
+
+    @cached_property
+    def picture(self) -> bytes:
+        """The same as PNG on a transparent ground."""
+        return bytes(resvg_py.svg_to_bytes(svg_string=self.svg, skip_system_fonts=True))
+
+
+def _is_point(point: object) -> bool:
+    return (
+        isinstance(point, (list, tuple))
+        and len(point) in (2, 3)
+        and all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in point)
+        and abs(point[0]) <= 2 * WIDTH
+        and abs(point[1]) <= 2 * WIDTH
+    )
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    """Curves through the middles of the segments: the corners of sampled points vanish."""
+    start = points[0]
+    path = f"M{start[0]:.1f} {start[1]:.1f}"
+    for (x, y), (next_x, next_y) in itertools.pairwise(points):
+        path += f"Q{x:.1f} {y:.1f} {(x + next_x) / 2:.1f} {(y + next_y) / 2:.1f}"
+    return path + f"L{points[-1][0]:.1f} {points[-1][1]:.1f}"
+
+
+def _invalid(message: str) -> Invalid:
+    return Invalid("handwriting", message, {"_signature": message})
