@@ -8,7 +8,7 @@ year, each with its own audience.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from engine import values as text_form
 from engine.clock import local
 from engine.database import Table, UtcDateTime, Values
-from engine.errors import Conflict, Invalid, NotFound
+from engine.errors import Conflict, Invalid, NotAllowed, NotFound
 from engine.organisation import posts, units
 from engine.organisation.people import Membership
 
@@ -538,10 +538,15 @@ def rollup(
 
     :raises Invalid: the ledger declares no roll-up
     """
+    return rollup_of(definition, rows(session, definition.name, filters))
+
+
+def rollup_of(definition: LedgerDefinition, entries: Sequence[LedgerEntry]) -> list[Rollup]:
+    """The roll-up of these rows, such as those that one reader may see."""
     if definition.status is None:
         raise Invalid("no-rollup", f"台账“{definition.title}”没有设置汇总。")
     groups: dict[str, Rollup] = {}
-    for entry in rows(session, definition.name, filters):
+    for entry in entries:
         by = {name: entry.values.get(name) for name in definition.group_by}
         group = groups.get(text_form.dumps(by))
         if group is None:
@@ -553,6 +558,15 @@ def rollup(
         if status in definition.open_statuses:
             group.outstanding.append(entry)
     return list(groups.values())
+
+
+def disclosing(session: Session) -> list[str]:
+    """The names of ledgers that have something on the noticeboard."""
+    return list(
+        session.scalars(
+            select(LedgerEntry.ledger).join(LedgerSection, LedgerSection.entry_id == LedgerEntry.id).distinct()
+        )
+    )
 
 
 # ------------------------------------------------------------ the noticeboard 公开栏
@@ -575,6 +589,20 @@ def noticeboard(session: Session, ledger: str, *, person_id: int | None, on: dat
         if any(sections.values()):
             notices.append(Notice(entry, sections))
     return notices
+
+
+def readable(session: Session, entries: Sequence[LedgerEntry], *, person_id: int, on: date) -> list[LedgerEntry]:
+    """The rows that a person may read in full: his own, his branch's, and those of units under a post of his."""
+    reader = _Reader(session, person_id, on)
+    return [entry for entry in entries if "支部" in reader.audiences(entry)]
+
+
+def require_keeper(session: Session, entry: LedgerEntry, *, person_id: int, on: date) -> None:
+    """:raises NotAllowed: neither the row's own person, nor does he hold a post at its unit or above"""
+    reader = _Reader(session, person_id, on)
+    above = set(reader._path(entry.unit_id)) if entry.unit_id is not None else set()
+    if person_id != entry.person_id and not reader.offices & above:
+        raise NotAllowed("not-keeper", "只有本人和所在党组织的任职人员可以更新这一条公开内容。", entry=entry.id)
 
 
 class _Reader:

@@ -21,6 +21,7 @@ from engine import (
     inbox,
     instances,
     jobs,
+    ledgers,
     work_items,
 )
 from engine.clock import Clock, SystemClock, local
@@ -28,8 +29,9 @@ from engine.database import Database
 from engine.deployments import Definitions, ProcessDefinition
 from engine.documents import register
 from engine.documents.pdf import Renderer
-from engine.errors import Conflict, Finding, Invalid, NotAllowed
+from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
 from engine.instances import ProcessInstance
+from engine.ledgers import LedgerDefinition, LedgerEntry, LedgerSection, Notice, Rollup
 from engine.organisation import (
     accounts,
     delegation,
@@ -300,6 +302,64 @@ class ProcessEngine:
                 at=at,
             )
 
+    # ledgers
+
+    def ledgers(self) -> list[LedgerDefinition]:
+        """The ledgers that deployed processes publish to, in their latest versions."""
+        with self._read() as session:
+            loaded = [self._runtime.definitions.get(session, d.id) for d in deployments.all_latest(session)]
+            return list({name: ledger for one in loaded for name, ledger in one.ledgers.items()}.values())
+
+    def ledger(self, name: str, *, by: int, filters: Mapping[str, Any] | None = None) -> list[LedgerEntry]:
+        """The rows that the person may read, oldest first; administrators read all."""
+        with self._read() as session:
+            return self._ledger_rows(session, name, by, filters)
+
+    def rollup(self, name: str, *, by: int, filters: Mapping[str, Any] | None = None) -> list[Rollup]:
+        """Counts by status, and who is outstanding (未签名单), over the rows that the person may read.
+
+        :raises NotFound: no such ledger
+        :raises Invalid: the ledger declares no roll-up
+        """
+        definition = next((d for d in self.ledgers() if d.name == name), None)
+        if definition is None:
+            raise NotFound("no-ledger", f"没有台账“{name}”。", name=name)
+        with self._read() as session:
+            return ledgers.rollup_of(definition, self._ledger_rows(session, name, by, filters))
+
+    def _ledger_rows(
+        self, session: Session, name: str, by: int, filters: Mapping[str, Any] | None
+    ) -> list[LedgerEntry]:
+        entries = ledgers.rows(session, name, filters)
+        account = accounts.of_person(session, by)
+        if account is not None and account.is_admin:
+            return entries
+        return ledgers.readable(session, entries, person_id=by, on=self.today())
+
+    def noticeboard(self, *, by: int | None = None) -> list[Notice]:
+        """What the ledgers disclose to this reader; None is a visitor without a login."""
+        with self._read() as session:
+            return [
+                notice
+                for name in ledgers.disclosing(session)
+                for notice in ledgers.noticeboard(session, name, person_id=by, on=self.today())
+            ]
+
+    def update_notice(
+        self, entry_id: int, section: str, text: str, *, by: int, audience: str | None = None
+    ) -> LedgerSection:
+        """Write one section of a noticeboard entry.
+
+        :raises NotAllowed: neither his own entry, nor an officer of the unit or above
+        """
+        with self._write() as (session, at):
+            entry = ledgers.get(session, entry_id)
+            ledgers.require_keeper(session, entry, person_id=by, on=self.today())
+            found = ledgers.update_section(session, entry_id, section, text=text, at=at, by=by, audience=audience)
+            payload = {"entry": entry_id, "section": section, "text": text, "audience": audience}
+            history.append_to(session, f"ledger:{entry.ledger}", [history.Entry("disclosed", payload, by)], at)
+            return found
+
     # organisation
 
     @contextmanager
@@ -312,6 +372,11 @@ class ProcessEngine:
                 _require_admin(session, by)
             yield session, at
             history.append_to(session, stream, [history.Entry(code, payload, person_id=by)], at)
+
+    def require_admin(self, *, by: int) -> None:
+        """:raises NotAllowed: not an administrator"""
+        with self._read() as session:
+            _require_admin(session, by)
 
     def units(self) -> list[TreeLine]:
         """The tree of today with who leads each unit."""
