@@ -1,0 +1,414 @@
+"""Administration of units, people, posts and accounts, and their import from a workbook. The engine says who may."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from io import BytesIO
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from engine.errors import Conflict, Invalid
+from engine.organisation.people import KINDS as MEMBERSHIPS
+from engine.organisation.posts import MODES, POSTS
+from engine.organisation.units import BRANCHES
+from engine.organisation.units import KINDS as UNIT_KINDS
+from web.current import engine, person_id
+
+administration = Blueprint("administration", __name__, url_prefix="/administration")
+
+PAGE = 100
+Page = str | tuple[str, int] | Response
+
+
+@administration.before_request
+def only_administrators() -> None:
+    engine.require_admin(by=person_id())
+
+
+@administration.app_template_test("branch")
+def is_branch(unit: Any) -> bool:
+    return unit.kind in BRANCHES
+
+
+@administration.get("/")
+def index() -> Response:
+    return redirect(url_for(".units"))
+
+
+# units
+
+
+@administration.get("/units")
+def units() -> str:
+    return render_template("administration/units.html", tree=engine.units())
+
+
+@administration.get("/units/new")
+def new_unit() -> str:
+    return _unit_form({})
+
+
+@administration.post("/units")
+def add_unit() -> Page:
+    return _act(
+        lambda: engine.add_unit(
+            by=person_id(),
+            kind=_text("kind"),
+            name=_text("name"),
+            short_name=_text("short_name"),
+            parent_id=request.form.get("parent_id", type=int),
+            founded_on=_date("founded_on"),
+            agency_code=_text("agency_code"),
+        ),
+        said=_("已登记%(name)s。", name=_text("name")),
+        back=url_for(".units"),
+        again=_unit_form,
+    )
+
+
+@administration.get("/units/<int:id>")
+def unit(id: int) -> str:
+    return _unit_page(id)
+
+
+@administration.post("/units/<int:id>/name")
+def rename_unit(id: int) -> Page:
+    return _act(
+        lambda: engine.rename_unit(
+            id, by=person_id(), name=_text("name"), short_name=_text("short_name"), on=_date("on")
+        ),
+        said=_("已更名。此前印发的文件仍用原名称。"),
+        back=url_for(".unit", id=id),
+        again=lambda errors: _unit_page(id, "name", errors),
+    )
+
+
+@administration.post("/units/<int:id>/superior")
+def move_unit(id: int) -> Page:
+    return _act(
+        lambda: engine.move_unit(id, by=person_id(), parent_id=request.form.get("parent_id", type=int)),
+        said=_("已调整上级党组织。"),
+        back=url_for(".unit", id=id),
+        again=lambda errors: _unit_page(id, "superior", errors),
+    )
+
+
+@administration.post("/units/<int:id>/dissolution")
+def dissolve_unit(id: int) -> Page:
+    return _act(
+        lambda: engine.dissolve_unit(id, by=person_id(), on=_date("on")),
+        said=_("已撤销，其中的任职同日结束。"),
+        back=url_for(".units"),
+        again=lambda errors: _unit_page(id, "dissolution", errors),
+    )
+
+
+@administration.post("/units/<int:id>/holdings")
+def appoint(id: int) -> Page:
+    vacant = "vacant" in request.form
+    return _act(
+        lambda: engine.appoint(
+            id,
+            _text("post"),
+            None if vacant else _person(_text("person")),
+            by=person_id(),
+            from_on=_date("from_on"),
+            mode=_text("mode") or MODES[0],
+            replacing="replacing" in request.form,
+        ),
+        said=_("已登记空缺。") if vacant else _("已任职。未办结的事项随职务转到新任职人。"),
+        back=url_for(".unit", id=id),
+        again=lambda errors: _unit_page(id, "appoint", errors),
+    )
+
+
+@administration.post("/units/<int:id>/holdings/<int:holding>/end")
+def leave_post(id: int, holding: int) -> Page:
+    return _act(
+        lambda: engine.leave_post(holding, by=person_id(), on=_date("on")),
+        said=_("任职已结束。以前的签名不受影响，未办结的事项随职务转移。"),
+        back=url_for(".unit", id=id),
+        again=lambda errors: _unit_page(id, f"end-{holding}", errors),
+    )
+
+
+# people
+
+
+@administration.get("/people")
+def people() -> str:
+    words = request.args.get("q", "").strip()
+    rows = engine.people(words, by=person_id(), limit=PAGE + 1, after=request.args.get("after", 0, type=int))
+    return render_template("administration/people.html", rows=rows[:PAGE], more=len(rows) > PAGE, words=words)
+
+
+@administration.get("/people/new")
+def new_person() -> str:
+    return _person_form({})
+
+
+@administration.post("/people")
+def add_person() -> Page:
+    return _act(
+        lambda: engine.add_person(
+            by=person_id(),
+            **_particulars(),
+            branch_id=request.form.get("unit_id", type=int),
+            kind=_text("kind") or MEMBERSHIPS[0],
+            joined_party_on=_optional_date("joined_party_on"),
+        ),
+        said=_("已登记%(name)s。", name=_text("name")),
+        back=url_for(".people", q=_text("name")),
+        again=_person_form,
+    )
+
+
+@administration.get("/people/<int:id>")
+def person(id: int) -> str:
+    return _person_page(id)
+
+
+@administration.post("/people/<int:id>")
+def change_person(id: int) -> Page:
+    return _act(
+        lambda: engine.change_person(id, by=person_id(), **_particulars()),
+        said=_("已保存。"),
+        back=url_for(".person", id=id),
+        again=lambda errors: _person_page(id, "particulars", errors),
+    )
+
+
+@administration.post("/people/<int:id>/membership")
+def transfer_member(id: int) -> Page:
+    return _act(
+        lambda: engine.transfer_member(id, _unit("unit_id"), by=person_id(), on=_date("on")),
+        said=_("组织关系已登记。"),
+        back=url_for(".person", id=id),
+        again=lambda errors: _person_page(id, "membership", errors),
+    )
+
+
+@administration.post("/people/<int:id>/confirmation")
+def confirm_member(id: int) -> Page:
+    return _act(
+        lambda: engine.confirm_member(id, by=person_id(), on=_date("on")),
+        said=_("已转正。"),
+        back=url_for(".person", id=id),
+        again=lambda errors: _person_page(id, "confirmation", errors),
+    )
+
+
+@administration.post("/people/<int:id>/membership/<int:membership>/end")
+def end_membership(id: int, membership: int) -> Page:
+    return _act(
+        lambda: engine.end_membership(membership, by=person_id(), on=_date("on")),
+        said=_("组织关系已终止。"),
+        back=url_for(".person", id=id),
+        again=lambda errors: _person_page(id, "end-membership", errors),
+    )
+
+
+# accounts
+
+
+@administration.get("/accounts")
+def accounts() -> str:
+    return render_template(
+        "administration/accounts.html", accounts=engine.accounts(by=person_id()), now=engine.clock.now()
+    )
+
+
+@administration.post("/people/<int:id>/account")
+def create_account(id: int) -> Page:
+    try:
+        account, password = engine.create_account(
+            id,
+            _text("username"),
+            by=person_id(),
+            is_admin="is_admin" in request.form,
+            is_designer="is_designer" in request.form,
+        )
+    except (Invalid, Conflict) as refused:
+        return _person_page(id, "account", _errors(refused)), refused.status
+    return render_template("administration/password.html", username=account.username, password=password)
+
+
+@administration.post("/accounts/<int:id>/password")
+def reset_password(id: int) -> str:
+    password = engine.reset_password(id, by=person_id())
+    return render_template("administration/password.html", username=_text("username"), password=password)
+
+
+@administration.post("/accounts/<int:id>")
+def grant_account(id: int) -> Page:
+    def grant() -> None:
+        engine.grant_account(
+            id,
+            by=person_id(),
+            is_admin="is_admin" in request.form,
+            is_designer="is_designer" in request.form,
+            disabled="disabled" in request.form,
+        )
+
+    def again(errors: dict[str, str]) -> str:
+        flash(next(iter(errors.values())), "warning")
+        return accounts()
+
+    return _act(grant, said=_("已保存，该账号需要重新登录。"), back=url_for(".accounts"), again=again)
+
+
+# import
+
+
+@administration.get("/import")
+def workbook() -> str:
+    return render_template("administration/import.html", report=None, errors={})
+
+
+@administration.post("/import")
+def import_workbook() -> Page:
+    upload = request.files.get("workbook")
+    try:
+        if upload is None or not upload.filename:
+            raise Invalid(
+                "no-workbook",
+                _("请选择要导入的 .xlsx 文件。"),
+                {"workbook": _("请选择要导入的 .xlsx 文件。")},
+            )
+        report = engine.import_workbook(upload.read(), by=person_id())
+    except Invalid as refused:
+        return render_template("administration/import.html", report=None, errors=_errors(refused)), 422
+    status = 200 if report.imported else 422
+    return render_template("administration/import.html", report=report, errors={}), status
+
+
+@administration.get("/import/template.xlsx")
+def workbook_template() -> Response:
+    return send_file(
+        BytesIO(engine.workbook_template()),
+        mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        as_attachment=True,
+        download_name="组织机构导入模板.xlsx",
+    )
+
+
+# pages that are shown again when something was wrong
+
+
+def _act(act: Callable[[], object], *, said: str, back: str, again: Callable[[dict[str, str]], str]) -> Page:
+    """Do it and go back; or show the page again, with what was typed and what is wrong with it."""
+    try:
+        act()
+    except (Invalid, Conflict) as refused:
+        return again(_errors(refused)), refused.status
+    flash(said)
+    return redirect(back)
+
+
+def _unit_form(errors: dict[str, str]) -> str:
+    return render_template(
+        "administration/new_unit.html", errors=errors, kinds=UNIT_KINDS, tree=engine.units()
+    )
+
+
+def _unit_page(id: int, form: str = "", errors: dict[str, str] | None = None) -> str:
+    """:param form: the one that was refused; its fields show what was typed"""
+    return render_template(
+        "administration/unit.html",
+        view=engine.unit(id, by=person_id()),
+        tree=engine.units(),
+        candidates=engine.people(by=person_id(), limit=500),
+        posts=POSTS,
+        modes=MODES,
+        today=engine.today(),
+        form=form,
+        errors=errors or {},
+    )
+
+
+def _person_form(errors: dict[str, str]) -> str:
+    return render_template(
+        "administration/new_person.html",
+        errors=errors,
+        tree=engine.units(),
+        memberships=MEMBERSHIPS,
+        departments=engine.departments(by=person_id()),
+    )
+
+
+def _person_page(id: int, form: str = "", errors: dict[str, str] | None = None) -> str:
+    return render_template(
+        "administration/person.html",
+        view=engine.person(id, by=person_id()),
+        tree=engine.units(),
+        departments=engine.departments(by=person_id()),
+        today=engine.today(),
+        form=form,
+        errors=errors or {},
+    )
+
+
+# what was typed
+
+
+def _errors(refused: Invalid | Conflict) -> dict[str, str]:
+    return (refused.errors if isinstance(refused, Invalid) else {}) or {"": str(refused)}
+
+
+def _text(name: str) -> str:
+    return request.form.get(name, "").strip()
+
+
+def _particulars() -> dict[str, Any]:
+    return {name: _text(name) for name in ("name", "number", "department", "job_title", "phone")}
+
+
+def _optional_date(name: str) -> date | None:
+    try:
+        return date.fromisoformat(_text(name)) if _text(name) else None
+    except ValueError:
+        raise Invalid(
+            "bad-date", _("日期请写成 2026-03-01。"), {name: _("日期请写成 2026-03-01。")}
+        ) from None
+
+
+def _date(name: str) -> date:
+    given = _optional_date(name)
+    if given is None:
+        raise Invalid("no-date", _("请填写日期。"), {name: _("请填写日期。")})
+    return given
+
+
+def _unit(name: str) -> int:
+    chosen = request.form.get(name, type=int)
+    if chosen is None:
+        raise Invalid("no-unit", _("请选择支部。"), {name: _("请选择支部。")})
+    return chosen
+
+
+def _person(text: str) -> int:
+    """The person meant by ``#12 高景行``, a name or a 人员编号."""
+    if known := re.match(r"#(\d+)", text):
+        return int(known[1])
+    found = [
+        (one, branch) for one, branch in engine.people(text, by=person_id()) if text in (one.name, one.number)
+    ]
+    if len(found) == 1 and text:
+        return found[0][0].id
+    if text and found:
+        which = "、".join(
+            f"#{one.id}（{branch.short_name if branch else _('非党员')}）" for one, branch in found
+        )
+        message = _(
+            "有 %(count)s 位%(name)s，请填写其中一个：%(which)s。", count=len(found), name=text, which=which
+        )
+    else:
+        message = (
+            _("没有找到“%(name)s”，请填写已登记的姓名或人员编号。", name=text) if text else _("请填写姓名。")
+        )
+    raise Invalid("no-person", message, {"person": message})
