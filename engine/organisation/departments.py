@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, or_, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine.database import Table
@@ -21,7 +21,7 @@ class Department(Table):
         CheckConstraint("dissolved_on >= founded_on", name="dates"),
         Index(
             "uq_department_live_name",
-            func.coalesce(text("parent_id"), 0),
+            text("coalesce(parent_id, 0)"),  # NULL would differ from NULL
             "name",
             unique=True,
             sqlite_where=text("dissolved_on IS NULL"),
