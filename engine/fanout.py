@@ -324,7 +324,7 @@ def start_children(runtime: Runtime, session: Session, job: jobs.Job, at: dateti
     row = session.get_one(Fanout, job.fanout_id)
     loaded = runtime.definitions.get(session, row.definition_id)
     table = instances.ProcessInstance
-    for child in session.scalars(select(table).where(table.id.in_(job.payload)).order_by(table.id)):
+    for child in session.scalars(select(table).where(table.id.in_(job.payload or ())).order_by(table.id)):
         if child.state is None and child.ended_at is None:
             instances.begin(
                 runtime, session, loaded, child, data_of(runtime, session, row, child), by=None, at=at

@@ -58,8 +58,8 @@ class Stream(Table):
 class Head(Protocol):
     """A row that carries a stream's head."""
 
-    event_seq: Mapped[int]
-    event_hash: Mapped[str]
+    event_seq: int
+    event_hash: str
 
 
 @dataclass(frozen=True, slots=True)

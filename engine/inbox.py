@@ -101,7 +101,7 @@ def _free(person_id: int) -> Any:
     return or_(WorkItem.owner_id.is_(None), WorkItem.owner_id == person_id)
 
 
-def _items(*conditions: Any) -> Select[Any]:
+def _items(*conditions: Any) -> Select[WorkItem, ProcessInstance, str]:
     return (
         select(WorkItem, ProcessInstance, ProcessDefinition.name)
         .join(ProcessInstance, ProcessInstance.id == WorkItem.instance_id)
@@ -110,7 +110,7 @@ def _items(*conditions: Any) -> Select[Any]:
     )
 
 
-def _started(person_id: int) -> Select[Any]:
+def _started(person_id: int) -> Select[ProcessInstance, str]:
     return (
         select(ProcessInstance, ProcessDefinition.name)
         .join(ProcessDefinition, ProcessDefinition.id == ProcessInstance.definition_id)

@@ -72,7 +72,7 @@ class ProcessInstance(Table):
         return f"instance:{self.id}"
 
 
-ProcessInstance.__mapper__.version_id_col = ProcessInstance.__table__.c.version  # type: ignore[assignment]
+ProcessInstance.__mapper__.version_id_col = ProcessInstance.__table__.c.version
 
 
 def get(session: Session, instance_id: int) -> ProcessInstance:

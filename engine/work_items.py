@@ -72,7 +72,7 @@ class WorkItem(Table):
         return f"work-item:{self.id}"
 
 
-WorkItem.__mapper__.version_id_col = WorkItem.__table__.c.version  # type: ignore[assignment]
+WorkItem.__mapper__.version_id_col = WorkItem.__table__.c.version
 
 
 def describe(element: Element, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
@@ -321,8 +321,8 @@ def check(
         if required:
             errors["_opinion"] = "请填写意见。"
     if element.signature is not None and signed is None and not errors:
-        required = element.signature.required
-        if required is None or evaluate(required, {**before, **results}, at) is True:
+        asked = element.signature.required
+        if asked is None or evaluate(asked, {**before, **results}, at) is True:
             errors["_signature"] = "请签名，或说明不签的结果与理由。"
     if errors:
         raise Invalid("form", "有内容需要更正：" + "；".join(dict.fromkeys(errors.values())), errors)

@@ -430,4 +430,5 @@ def _waiting(workflow: BpmnWorkflow) -> dict[str, Task]:
 
 
 def _final(workflow: BpmnWorkflow) -> Mapping[str, Any]:
-    return workflow.last_task.data if workflow.last_task is not None else workflow.data
+    data: Mapping[str, Any] = workflow.last_task.data if workflow.last_task is not None else workflow.data
+    return data

@@ -58,7 +58,7 @@ def normalise(root: etree._Element, model: Model) -> etree._Element:
 
 def _move_out(definitions: etree._Element, node: etree._Element) -> None:
     body = etree.SubElement(definitions, bpmn("process"), {"id": node.get("id", ""), "isExecutable": "true"})
-    body.set("name", node.get("name") or node.get("id", ""))
+    body.set("name", str(node.get("name") or node.get("id", "")))
     keep = {bpmn("incoming"), bpmn("outgoing"), bpmn("extensionElements"), bpmn("documentation")}
     body.extend([child for child in node if child.tag not in keep])
     node.tag = bpmn("serviceTask")

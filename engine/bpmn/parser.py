@@ -74,7 +74,7 @@ def parse_xml(content: bytes) -> etree._Element:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise refuse(f"文件不是有效的 XML：{error}") from error
-    if root.getroottree().docinfo.doctype:  # another encoding hides the text from the search above
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]  # another encoding hides the text from the search above
         raise refuse("文件含有 DOCTYPE 声明，已拒绝；请从流程设计器重新导出 BPMN 文件。")
     if root.tag != bpmn("definitions"):
         raise refuse("文件不是 BPMN 2.0 流程图（根元素应为 bpmn:definitions）。")

@@ -12,8 +12,8 @@ from engine.rules import Case
 
 
 def check(case: Case) -> Iterator[Finding]:
-    for flow, text in case.model.conditions.items():
-        yield from _parses(text.removeprefix("="), flow, "条件")
+    for condition, source in case.model.conditions.items():
+        yield from _parses(source.removeprefix("="), condition, "条件")
     for element in case.model.elements.values():
         for label, text in _expressions(element):
             if text is not None and text.startswith("="):
