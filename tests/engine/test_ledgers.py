@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from engine import ledgers
-from engine.database import Database, Table
+from engine.database import Database
 from engine.errors import Conflict, Invalid, LvzeError, NotFound
 from engine.organisation import people, posts, units
 
@@ -53,12 +53,9 @@ audiences: {姓名: 社会, 职责: 单位, 目标任务: 支部, 工作进展�
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    database = Database(f"sqlite:///{tmp_path / 'ledgers.db'}")
-    Table.metadata.create_all(database.engine)
+def session(database: Database) -> Iterator[Session]:
     with database.write() as session:
         yield session
-    database.close()
 
 
 @pytest.fixture
@@ -100,7 +97,7 @@ def test_publishing_again_updates_the_live_row(session: Session, tree: dict[str,
     assert (again.published_at, again.updated_at) == (AT, AT + timedelta(days=1))
 
 
-def test_a_superseded_row_stays_and_points_are_kept(session: Session, tree: dict[str, int]) -> None:
+def test_a_superseded_row_stays_behind_its_successor(session: Session, tree: dict[str, int]) -> None:
     old = letter(session, tree, "甲委", "已签")
     new = letter(session, tree, "甲委", supersede=True, at=AT + timedelta(days=30))
     assert (new.supersedes_id, new.live, old.live) == (old.id, True, False)

@@ -1,0 +1,160 @@
+"""render 成文: fills a Word template and enters the document with its places for signatures, before anybody is asked to sign.
+
+Inputs for one document: ``template`` (file name), ``kind``, ``title``, ``data`` (what the template is filled with), ``slots``
+(objects with ``slot``, ``kind`` 签名 or 印章, ``label``, ``capacity``, ``unit``), ``unit`` (whose document it is), ``number``
+(发文字号). For many: ``template``, ``kind`` and ``each``, a list of objects with ``title``, ``data``, ``slots``, ``unit`` and ``item``.
+A 印章 slot of a unit that owns no seal is left out.
+
+``replaces``: what an earlier round rendered (ids or null). A document of the same title gets a new revision, which voids the
+signatures on the former one; those that no longer occur are void.
+
+Result: ``document`` (id) and ``digest`` of the one; of many ``documents`` (ids) and ``items``: each ``item`` with ``document``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from engine.documents import numbering, register, seals
+from engine.documents.register import Document, Slot
+from engine.documents.signature_lines import Line, insert_signature_lines
+from engine.documents.templates import Template
+from engine.errors import Conflict
+from engine.service_tasks import Operation
+
+REASON = "退回修改后重新生成"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    title: str
+    data: Mapping[str, Any]
+    unit_id: int | None
+    slots: list[Slot]
+    base: bytes
+
+
+def prepare(context: Operation, *, template: str, **inputs: Any) -> list[_Rendered]:
+    """Fill the templates.
+
+    :raises Invalid: a field that the template needs is missing, or a slot has no place in it
+    """
+    compiled = Template.load(context.loaded.templates[template])
+    return [_render(context, compiled, wanted) for wanted in _wanted(inputs)]
+
+
+def _wanted(inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    each = inputs.get("each")
+    return [inputs] if each is None else each
+
+
+def _render(context: Operation, template: Template, wanted: Mapping[str, Any]) -> _Rendered:
+    asked = wanted.get("slots") or []
+    units = {int(slot["unit"]) for slot in asked if slot.get("unit") is not None}
+    sealed = seals.owners(context.session, units, at=context.at)
+    slots = [
+        Slot(
+            slot=slot["slot"],
+            label=slot.get("label") or slot["slot"],
+            capacity=slot.get("capacity") or "",
+            unit_id=None if slot.get("unit") is None else int(slot["unit"]),
+            kind=slot.get("kind") or "签名",
+        )
+        for slot in asked
+        if slot.get("kind") != "印章" or int(slot["unit"]) in sealed
+    ]
+    data = wanted.get("data") or {}
+    lines = [Line(slot.slot, suggested_title=slot.capacity or slot.label) for slot in slots]
+    unit = wanted.get("unit")
+    return _Rendered(
+        title=str(wanted.get("title") or ""),
+        data=data,
+        unit_id=None if unit is None else int(unit),
+        slots=slots,
+        base=insert_signature_lines(template.fill(data), lines),
+    )
+
+
+def run(
+    context: Operation,
+    *,
+    template: str,
+    kind: str = "文件",
+    number: str | None = None,
+    replaces: Any = None,
+    each: list[Mapping[str, Any]] | None = None,
+    **_: Any,
+) -> dict[str, Any]:
+    """Enter what ``prepare`` rendered."""
+    digest = Template.load(context.loaded.templates[template]).digest
+    former = {document.title: document for document in _former(context, replaces)}
+    documents = [
+        _enter(context, rendered, kind, number, digest, former.pop(rendered.title, None))
+        for rendered in context.prepared
+    ]
+    for left in former.values():
+        register.void(context.session, left.id, reason=REASON, at=context.at)
+    if number is not None:
+        _attach(context, number, documents[0])
+    if each is None:
+        return {"document": documents[0].id, "digest": documents[0].digest}
+    items = [
+        {**(wanted.get("item") or {}), "document": document.id}
+        for wanted, document in zip(each, documents, strict=True)
+    ]
+    return {"documents": [document.id for document in documents], "items": items}
+
+
+def _former(context: Operation, replaces: Any) -> list[Document]:
+    ids = replaces if isinstance(replaces, list) else [replaces]
+    found = register.documents(context.session, [int(one) for one in ids if one is not None])
+    return [document for document in found if document.voided_at is None]
+
+
+def _enter(
+    context: Operation,
+    rendered: _Rendered,
+    kind: str,
+    number: str | None,
+    template_digest: str,
+    former: Document | None,
+) -> Document:
+    session, at = context.session, context.at
+    if former is not None and [slot.slot for slot in former.slots] == [slot.slot for slot in rendered.slots]:
+        former.data = rendered.data
+        try:
+            register.add_revision(session, former.id, base=rendered.base, reason=REASON, at=at)
+        except Conflict as conflict:
+            if conflict.code != "nothing-changed":
+                raise
+        return former
+    if former is not None:
+        register.void(session, former.id, reason=REASON, at=at)
+    return register.create(
+        session,
+        instance_id=context.instance.id,
+        kind=kind,
+        title=rendered.title,
+        unit_id=rendered.unit_id,
+        template_digest=template_digest,
+        data=rendered.data,
+        base=rendered.base,
+        slots=rendered.slots,
+        number=number,
+        replaces_id=None if former is None else former.id,
+        at=at,
+    )
+
+
+def _attach(context: Operation, number: str, document: Document) -> None:
+    """Say in the register of numbers which document carries this one."""
+    row = numbering.DocumentNumber
+    found = context.session.scalar(
+        select(row).where(row.text == number, row.document_id.is_(None), row.cancelled_at.is_(None))
+    )
+    if found is not None:
+        numbering.attach(context.session, found, document_id=document.id)
