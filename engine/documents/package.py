@@ -33,6 +33,11 @@ MAX_RATIO = 200
 MAX_PARTS = 500
 
 _PART = re.compile(r"(?!/)(?:[^\\/:*?\"<>|\x00-\x1f]+/)*[^\\/:*?\"<>|\x00-\x1f]+")
+# What Python's zipfile raises on bytes that are no zip, or no longer.
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, OSError, ValueError, IndexError, RuntimeError, NotImplementedError),
+)
 _DATE = 0x0021  # 1980-01-01, the first day that zip knows
 
 
@@ -54,7 +59,7 @@ def read_package(content: bytes) -> dict[str, bytes]:
     for entry in entries:
         try:
             parts[entry.filename] = archive.read(entry)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        except _UNREADABLE as error:
             raise _no_docx(f"内部文件 {entry.filename} 的字节已损坏或被改动") from error
     if "_rels/.rels" not in parts:
         raise _no_docx("缺少 _rels/.rels")
@@ -131,7 +136,7 @@ def _entries(content: bytes) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
         raise _no_docx("文件不是 .docx")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error) as error:
+    except _UNREADABLE as error:
         raise _no_docx("文件不是完整的 .docx") from error
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > MAX_PARTS:

@@ -457,8 +457,8 @@ def prepare(
     :raises Invalid: by field: ``_outcome``, ``_signature``, ``_scan``, ``_reason``, ``_witness``
     :raises Conflict: ``document-changed``, ``already-signed``, ``same-person-both-sides``, ``document-voided``
     """
-    _check(signing, person_id)
-    contents, common = _evidence(signing, person_id)
+    _check(handed, person_id)
+    contents, common = _evidence(handed, person_id)
     authorization = {
         "person": person_id,
         "name": name,

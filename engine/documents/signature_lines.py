@@ -92,7 +92,7 @@ def insert_signature_lines(docx: bytes, lines: Sequence[Line]) -> bytes:
             raise Invalid(
                 "no-signature-place", f"模板中没有“{slot}”的签名处，请加入标记 ⟦签名:{slot}⟧。", slot=slot
             )
-    parts["word/document.xml"] = HEADER.encode() + etree.tostring(document)
+    parts["word/document.xml"] = HEADER.encode() + etree.tostring(document, encoding="UTF-8")
     if placed:
         _add_placeholder(parts)
     return write_package(base_parts(parts))
@@ -106,7 +106,11 @@ def _add_placeholder(parts: dict[str, bytes]) -> None:
     etree.SubElement(links, tag, Id=_PLACEHOLDER_ID, Type=kind, Target=target)
     types = parse_xml(parts[CONTENT_TYPES])
     etree.SubElement(types, f"{{{TYPES_NS}}}Override", PartName=f"/{_PLACEHOLDER}", ContentType="image/png")
-    parts |= {_PLACEHOLDER: _transparent(), rels: etree.tostring(links), CONTENT_TYPES: etree.tostring(types)}
+    parts |= {
+        _PLACEHOLDER: _transparent(),
+        rels: etree.tostring(links, encoding="UTF-8"),
+        CONTENT_TYPES: etree.tostring(types, encoding="UTF-8"),
+    }
 
 
 def _take_markers(paragraph: etree._Element) -> list[tuple[str, str, etree._Element]]:

@@ -1,0 +1,109 @@
+"""People with certificates, and a letter for them to sign."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from engine.documents.handwriting import Handwriting
+from engine.documents.seals import draw_demo
+from engine.documents.signature_lines import Line, insert_signature_lines, line_id
+from engine.documents.signing import PrivateKey, assemble, signature_part
+from engine.documents.templates import Template
+from tests.documents import samples
+
+AT = datetime(2026, 3, 5, 2, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Signer:
+    name: str
+    key: PrivateKey
+    certificate: x509.Certificate
+
+
+@functools.cache
+def authority(name: str = "云岭市直属机关党建证书机构") -> Signer:
+    key = rsa.generate_private_key(65537, 2048)
+    return Signer(name, key, _certificate(name, key, name, key, authority=True))
+
+
+@functools.cache
+def signer(name: str, elliptic: bool = False) -> Signer:
+    key = ec.generate_private_key(ec.SECP256R1()) if elliptic else rsa.generate_private_key(65537, 2048)
+    issuer = authority()
+    assert isinstance(issuer.key, rsa.RSAPrivateKey)
+    return Signer(name, key, _certificate(name, key, issuer.name, issuer.key))
+
+
+def _certificate(
+    name: str, key: PrivateKey, issuer: str, issuer_key: rsa.RSAPrivateKey, *, authority: bool = False
+) -> x509.Certificate:
+    def named(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    return (
+        x509.CertificateBuilder()
+        .subject_name(named(name))
+        .issuer_name(named(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(AT - timedelta(days=30))
+        .not_valid_after(AT + timedelta(days=300))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .sign(issuer_key, hashes.SHA256())
+    )
+
+
+def handwriting(seed: int = 0) -> Handwriting:
+    return Handwriting(
+        [
+            [[60 + 160 * k + 2 * i, 100 + 60 * math.sin(i / 9 + k + seed), 10 * i] for i in range(60)]
+            for k in range(3)
+        ]
+    )
+
+
+SLOTS = {
+    "issuer": ("陈志强", "党工委书记"),
+    "recipient": ("李建国", "党委书记"),
+    "issuer_seal": ("中共云溪市直机关工作委员会", "印章"),
+}
+
+
+@functools.cache
+def letter() -> bytes:
+    """A 责任书 with lines for both secretaries and for the issuer's seal; not signed yet."""
+    filled = Template.load(samples.template("责任书")).fill(samples.LETTER)
+    return insert_signature_lines(filled, [Line(slot, *who) for slot, who in SLOTS.items()])
+
+
+@functools.cache
+def part(slot: str, *, elliptic: bool = False) -> bytes:
+    """The signature of a slot of the letter."""
+    name, capacity = SLOTS[slot]
+    who = signer(name, True) if elliptic else signer(name)
+    return signature_part(
+        letter(),
+        key=who.key,
+        certificate=who.certificate,
+        chain=(authority().certificate,),
+        line_id=line_id(slot),
+        image_png=draw_demo(name) if slot.endswith("seal") else handwriting(len(slot)).picture,
+        capacity=capacity,
+        signer_name=name,
+        comment="责任书<2026>&“签订”",
+        at=AT,
+    )
+
+
+@functools.cache
+def signed(*slots: str) -> bytes:
+    return assemble(letter(), [part(slot) for slot in slots or SLOTS])
