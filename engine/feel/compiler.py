@@ -287,15 +287,13 @@ def _test(node: tree.Node, cell: bool) -> Test:
         return lambda scope, value: compare(scope, value, operand(scope))
     code = compile_node(node)
     if isinstance(node, (tree.Text, tree.Number)):
-        constant = node.value
-        constant_type = type(constant)
-
-        def same(scope: Scope, value: Any) -> Any:
-            if type(value) is constant_type:
-                return value == constant
-            return is_in(value, constant)
-
-        return same
+        return _same(node.value)
+    if (
+        isinstance(node, tree.Interval)
+        and isinstance(node.start, tree.Number)
+        and isinstance(node.end, tree.Number)
+    ):
+        return _numbers_between(node, node.start.value, node.end.value)
     if "?" not in mentioned(node):
 
         def expected(scope: Scope, value: Any) -> Any:
@@ -313,12 +311,39 @@ def _test(node: tree.Node, cell: bool) -> Test:
     return asked
 
 
+def _same(constant: str | Decimal) -> Test:
+    constant_type = type(constant)
+
+    def same(scope: Scope, value: Any) -> Any:
+        if type(value) is constant_type:
+            return value == constant
+        return is_in(value, constant)
+
+    return same
+
+
+def _numbers_between(node: tree.Interval, low: Decimal, high: Decimal) -> Test:
+    """``[1..5)`` in a cell, the commonest test of all: no range is built."""
+    above = python.le if node.start_included else python.lt
+    below = python.le if node.end_included else python.lt
+    code = _interval(node)
+
+    def between(scope: Scope, value: Any) -> Any:
+        if low <= high and (type(value) is Decimal or type(value) is int):
+            return above(low, value) and below(value, high)
+        return is_in(value, code(scope))
+
+    return between
+
+
 def compile_tests(node: tree.Tests) -> Test:
     """The function that tests a value against a cell."""
     tests = [_test(test, True) for test in node.tests]
     if not tests:
         return lambda scope, value: True
     negated = node.negated
+    if len(tests) == 1 and not negated:
+        return tests[0]
 
     def evaluate(scope: Scope, value: Any) -> bool | None:
         result: bool | None = False

@@ -28,9 +28,9 @@ MAX_DURATION = 10**33  # nanoseconds
 _YEAR = r"(?P<year>-?(?:[1-9][0-9]{4,8}|[0-9]{4}))"
 _DATE = rf"{_YEAR}-(?P<month>[0-9]{{2}})-(?P<day>[0-9]{{2}})"
 _ZONE = r"(?P<zone>Z|[+-][0-9]{2}:[0-9]{2}(?::[0-9]{2})?|@[A-Za-z0-9_+\-]+(?:/[A-Za-z0-9_+\-]+)*)?"
-_TIME = rf"(?P<hour>[0-9]{{2}}):(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}})(?:\.(?P<fraction>[0-9]{{1,9}}))?)?{_ZONE}"
+_TIME = rf"(?P<hour>[0-9]{{2}}):(?P<minute>[0-9]{{2}}):(?P<second>[0-9]{{2}})(?:\.(?P<fraction>[0-9]{{1,9}}))?{_ZONE}"
 _DATE_TEXT = re.compile(_DATE)
-_TIME_TEXT = re.compile(rf"T?{_TIME}")
+_TIME_TEXT = re.compile(_TIME)
 _DATE_TIME_TEXT = re.compile(rf"{_DATE}(?:T{_TIME})?")
 _MONTHS_TEXT = re.compile(r"(-)?P(?:([0-9]{1,12})Y)?(?:([0-9]{1,12})M)?")
 _DURATION_TEXT = re.compile(
@@ -217,7 +217,7 @@ def _time(match: re.Match[str]) -> AnyTime:
     return make_time(
         int(match["hour"]),
         int(match["minute"]),
-        int(match["second"] or 0),
+        int(match["second"]),
         int(fraction),
         zone_named(match["zone"]),
     )
@@ -234,7 +234,7 @@ def read_date(text: str) -> AnyDate:
 def read_time(text: str) -> AnyTime:
     """:raises ValueError: no time"""
     match = _TIME_TEXT.fullmatch(text)
-    if not match or match["second"] is None:
+    if not match:
         raise ValueError("不是时间，应为 18:00:00 的形式")
     return _time(match)
 
@@ -245,7 +245,7 @@ def read_date_and_time(text: str) -> AnyDateTime:
     :raises ValueError: no date and time
     """
     match = _DATE_TIME_TEXT.fullmatch(text)
-    if not match or (match["hour"] is not None and match["second"] is None):
+    if not match:
         raise ValueError("不是日期时间，应为 2026-04-30T18:00:00 的形式")
     day = make_date(int(match["year"]), int(match["month"]), int(match["day"]))
     return combine(day, _time(match)) if match["hour"] else midnight(day)

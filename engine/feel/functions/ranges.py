@@ -97,7 +97,7 @@ def overlaps_before(run: Run, a: Range, b: Range) -> bool:
 
 @built_in("overlaps after(range1: range, range2: range)")
 def overlaps_after(run: Run, a: Range, b: Range) -> bool:
-    return _start(a, b) >= 0 and not _gap(b, a) and _end(a, b) > 0
+    return overlaps_before(run, b, a)
 
 
 @built_in("finishes(point: any, range: range)", "finishes(range1: any, range2: range)")
