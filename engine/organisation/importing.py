@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from engine.clock import local
 from engine.errors import Invalid, LvzeError
 from engine.organisation import departments, people, posts, units
+from engine.organisation.departments import Department
 from engine.organisation.people import Membership, Person
 from engine.organisation.posts import Holding
 from engine.organisation.units import Unit
@@ -106,6 +107,7 @@ class _Import:
         self.units: dict[str, list[Unit]] = defaultdict(list)
         self.people: dict[str, list[tuple[Person, Membership | None]]] = defaultdict(list)
         self.numbers: dict[str, tuple[Person, Membership | None]] = {}
+        self.departments: dict[str, Department] = {}  # held, or the session would forget and reload them
         self.seen: dict[int, int] = {}  # person -> row of this workbook
         self.failed: set[str] = set()  # names of units and people whose rows are reported
 
@@ -293,17 +295,22 @@ class _Import:
         self, row: Row, person: Person, membership: Membership | None, number: str | None, kind: str
     ) -> str:
         """Cells that are filled in replace what is stored; empty ones erase nothing."""
-        before = (person.number, person.department_id, person.job_title, person.phone)
-        people.change(
-            self.session,
-            person.id,
-            name=person.name,
-            number=number or person.number,
-            department_id=self._department(row) or person.department_id,
-            job_title=row.text("岗位") or person.job_title,
-            phone=row.text("电话") or person.phone,
-        )
-        changed = before != (person.number, person.department_id, person.job_title, person.phone)
+        number = number or person.number
+        department_id = self._department(row) or person.department_id
+        job_title = row.text("岗位") or person.job_title
+        phone = row.text("电话") or person.phone
+        stored = (person.number, person.department_id, person.job_title, person.phone)
+        changed = (number, department_id, job_title, phone) != stored
+        if changed:
+            people.change(
+                self.session,
+                person.id,
+                name=person.name,
+                number=number,
+                department_id=department_id,
+                job_title=job_title,
+                phone=phone,
+            )
         if membership is not None:
             if kind and kind != membership.kind:
                 raise _Wrong(
@@ -319,9 +326,11 @@ class _Import:
     def _department(self, row: Row) -> int | None:
         path = row.text("科室")
         try:
-            return departments.place(self.session, path, self.on).id if path else None
+            if path and path not in self.departments:
+                self.departments[path] = departments.place(self.session, path, self.on)
         except Invalid as error:
             raise _Wrong("科室", str(error)) from None
+        return self.departments[path].id if path else None
 
     def _know_person(self, person: Person, membership: Membership | None) -> None:
         self.people[person.name].append((person, membership))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
@@ -246,6 +247,12 @@ def members(session: Session, unit_id: int, on: date) -> list[Person]:
             .order_by(Person.id)
         )
     )
+
+
+def names(session: Session, person_ids: Iterable[int]) -> dict[int, str]:
+    """Person id -> name."""
+    wanted = list(set(person_ids))
+    return dict(session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted))).tuples().all())
 
 
 def search(
