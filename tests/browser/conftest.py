@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.pages import Pages
+
+if TYPE_CHECKING:
+    from tests.browser.site import Site
 
 FLAGS = [
     "--no-sandbox",
@@ -123,3 +126,23 @@ def violations() -> Callable[[Page], list[str]]:
         return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation with the demo's organisation and the shipped processes; each test gets a copy."""
+    from tests.browser.site import prepare  # only where a test asks: the pages alone need no engine
+
+    home = tmp_path_factory.mktemp("prepared") / "home"
+    prepare(home)
+    return home
+
+
+@pytest.fixture
+def site(prepared: Path, tmp_path: Path) -> Iterator[Site]:
+    """The application; its jobs run when the test calls ``site.engine.run_jobs()``."""
+    from tests.browser.site import Site
+
+    site = Site(shutil.copytree(prepared, tmp_path / "home"))
+    yield site
+    site.stop()
