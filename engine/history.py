@@ -85,7 +85,10 @@ def _chain(previous: str, line: Sequence[Any]) -> str:
 
 
 def append(session: Session, stream: str, head: Head, entries: Sequence[Entry], at: datetime) -> None:
-    """Append in order: one INSERT; the head's row is written by the caller's flush."""
+    """Append in order: one INSERT.
+
+    The head's row is written first: of two that append at once, the slower one finds its version stale instead of a broken chain.
+    """
     rows = []
     for entry in entries:
         seq, previous, digest = head.event_seq + 1, head.event_hash, _digest(entry.payload)
@@ -108,6 +111,7 @@ def append(session: Session, stream: str, head: Head, entries: Sequence[Entry], 
             }
         )
         head.event_seq, head.event_hash = seq, link
+    session.flush()
     if rows:
         session.execute(insert(Event.__table__), rows)  # type: ignore[arg-type]  # the ORM would split rows by their NULLs
 

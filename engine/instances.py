@@ -303,7 +303,6 @@ def project(
         if instance.fanout_id is not None:
             fanout.arrive(runtime, session, instance, step.data, at=at)
     history.append(session, instance.stream, instance, log, at)
-    session.flush()
     assignment.assign(session, items, at)
 
 
