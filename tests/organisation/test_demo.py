@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 import engine.organisation
 from engine.errors import Invalid
-from engine.organisation import accounts, demo, posts, units
+from engine.organisation import accounts, demo, people, posts, units
 from engine.organisation.accounts import Account
 from engine.organisation.posts import Holding
 from engine.organisation.workbook import SHEETS
@@ -38,6 +38,7 @@ def test_the_demo_has_every_shape_that_the_work_meets(session: Session) -> None:
     both = [posts.secretary(session, named[name].id, DAY) for name in ("市档案馆总支", "档案馆管理支部")]
     assert both[0] is not None and both[1] is not None
     assert both[0].person_id == both[1].person_id
+    assert sum(len(people.members(session, unit.id, date(2025, 12, 1))) for unit in named.values()) >= 45
     held = set(session.scalars(select(Holding.post)))
     assert held == set(posts.POSTS)
     issuing = [unit for _, unit in units.tree(session, DAY) if units.subordinates(session, unit.id, DAY)]
