@@ -316,7 +316,9 @@ def _open_work_items(
     ]
     table = work_items.WorkItem
     opened = list(session.scalars(insert(table).returning(table.id, sort_by_parameter_order=True), new))
-    assignment.assign_ids(session, [(item, task, data) for item, data in zip(opened, seen, strict=True)], at)
+    pairs = [(item, task, data) for item, data in zip(opened, seen, strict=True)]
+    assignment.assign_ids(session, pairs, at)
+    work_items.show(session, pairs, at)
 
 
 def start_children(runtime: Runtime, session: Session, job: jobs.Job, at: datetime) -> None:

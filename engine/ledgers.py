@@ -564,7 +564,9 @@ def disclosing(session: Session) -> list[str]:
     """The names of ledgers that have something on the noticeboard."""
     return list(
         session.scalars(
-            select(LedgerEntry.ledger).join(LedgerSection, LedgerSection.entry_id == LedgerEntry.id).distinct()
+            select(LedgerEntry.ledger)
+            .join(LedgerSection, LedgerSection.entry_id == LedgerEntry.id)
+            .distinct()
         )
     )
 
@@ -591,7 +593,9 @@ def noticeboard(session: Session, ledger: str, *, person_id: int | None, on: dat
     return notices
 
 
-def readable(session: Session, entries: Sequence[LedgerEntry], *, person_id: int, on: date) -> list[LedgerEntry]:
+def readable(
+    session: Session, entries: Sequence[LedgerEntry], *, person_id: int, on: date
+) -> list[LedgerEntry]:
     """The rows that a person may read in full: his own, his branch's, and those of units under a post of his."""
     reader = _Reader(session, person_id, on)
     return [entry for entry in entries if "支部" in reader.audiences(entry)]
@@ -602,7 +606,9 @@ def require_keeper(session: Session, entry: LedgerEntry, *, person_id: int, on: 
     reader = _Reader(session, person_id, on)
     above = set(reader._path(entry.unit_id)) if entry.unit_id is not None else set()
     if person_id != entry.person_id and not reader.offices & above:
-        raise NotAllowed("not-keeper", "只有本人和所在党组织的任职人员可以更新这一条公开内容。", entry=entry.id)
+        raise NotAllowed(
+            "not-keeper", "只有本人和所在党组织的任职人员可以更新这一条公开内容。", entry=entry.id
+        )
 
 
 class _Reader:

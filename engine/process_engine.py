@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -22,13 +22,18 @@ from engine import (
     instances,
     jobs,
     ledgers,
+    notifications,
+    reading,
     work_items,
 )
 from engine.clock import Clock, SystemClock, local
 from engine.database import Database
 from engine.deployments import Definitions, ProcessDefinition
-from engine.documents import register
+from engine.documents import authority, register, seals, verification
 from engine.documents.pdf import Renderer
+from engine.documents.preview import Previews
+from engine.documents.register import Document
+from engine.documents.verification import Verification
 from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
 from engine.instances import ProcessInstance
 from engine.ledgers import LedgerDefinition, LedgerEntry, LedgerSection, Notice, Rollup
@@ -57,6 +62,8 @@ from engine.runtime import Runtime
 from engine.settings import Settings
 from engine.work_items import Completion, WorkItem
 
+AUTHORITY = "履责电子签名证书机构"
+
 
 class ProcessEngine:
     """The engine of one installation; shared by all threads of a process.
@@ -66,8 +73,14 @@ class ProcessEngine:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         settings.home.mkdir(parents=True, exist_ok=True)
+        renderer = Renderer()
         self._runtime = Runtime(
-            settings, Database(settings.database_url), clock or SystemClock(), Definitions(), Renderer()
+            settings,
+            Database(settings.database_url),
+            clock or SystemClock(),
+            Definitions(),
+            renderer,
+            Previews(renderer),
         )
         self._workers: jobs.Workers | None = None
         self._migrating = threading.Lock()
@@ -234,14 +247,15 @@ class ProcessEngine:
     def instance_diagram(self, instance_id: int, *, by: int) -> dict[str, str]:
         """Element id -> ``open`` or ``done``."""
         with self._read() as session:
-            instances.require_reader(session, instance_id, by, self.today())
-            return instances.diagram(self._runtime, session, instances.get(session, instance_id))
+            instance = reading.require_instance(session, instance_id, by, self.today())
+            return instances.diagram(self._runtime, session, instance)
 
     def timeline(self, instance_id: int, *, by: int) -> list[history.Event]:
         """The history of an instance and of everything below it, oldest first."""
         with self._read() as session:
-            instances.require_reader(session, instance_id, by, self.today())
-            return instances.timeline(session, instances.get(session, instance_id))
+            return instances.timeline(
+                session, reading.require_instance(session, instance_id, by, self.today())
+            )
 
     # work items
 
@@ -284,12 +298,15 @@ class ProcessEngine:
         :raises NotAllowed: not this person's item
         :raises Conflict: done already, held by somebody else, or somebody was faster
         """
-        signed = None
+        signed: register.Prepared | Invalid | None = None
         if signature is not None:
-            with self._write() as (session, at):
-                signed = work_items.prepare_signature(
-                    self._runtime, session, work_item_id, by, data or {}, signature, at
-                )
+            try:
+                with self._write() as (session, at):
+                    signed = work_items.prepare_signature(
+                        self._runtime, session, work_item_id, by, data or {}, signature, at
+                    )
+            except Invalid as error:  # told together with what is wrong in the form
+                signed = error
         with self._write() as (session, at):
             return work_items.complete(
                 self._runtime,
@@ -301,6 +318,91 @@ class ProcessEngine:
                 signed=signed,
                 at=at,
             )
+
+    # documents
+
+    def create_authority(self) -> None:
+        """Make the installation's certificate authority and its keys, once."""
+        with self._write() as (session, at):
+            if not authority.trusted(session):
+                authority.create_authority(
+                    session, name=AUTHORITY, passphrase=self.settings.passphrase, at=at
+                )
+
+    def authority_pem(self) -> str:
+        """The authority's certificate, for strangers' tools."""
+        with self._read() as session:
+            return authority.authority_pem(session)
+
+    def documents(self, *, by: int) -> Sequence[Document]:
+        """The documents that the person was shown, signed, or whose units he serves; newest first."""
+        with self._read() as session:
+            return reading.documents(session, by, self.today())
+
+    def document(self, document_id: int, *, by: int) -> Document:
+        with self._read() as session:
+            return self._readable(session, document_id, by)
+
+    def document_file(self, document_id: int, *, by: int, form: str = "docx") -> bytes:
+        """The file as it stands: ``docx`` with every electronic signature, ``pdf`` of the same.
+
+        :raises Invalid: another form
+        """
+        with self._read() as session:
+            document = self._readable(session, document_id, by)
+            content = register.package(session, document)
+            if form == "docx":
+                return content
+            if form != "pdf":
+                raise Invalid("no-form", f"没有“{form}”这种格式；可选 docx、pdf。")
+            if document.revision.pdf_digest is not None:
+                return blobs.get(session, document.revision.pdf_digest)
+        return self._runtime.previews.pdf(content)
+
+    def page_count(self, document_id: int, *, by: int) -> int:
+        return self._runtime.previews.page_count(self.document_file(document_id, by=by))
+
+    def page_picture(self, document_id: int, number: int, *, by: int) -> bytes:
+        """A page of the document as it stands now, as PNG; pages count from 1."""
+        return self._runtime.previews.page(self.document_file(document_id, by=by), number)
+
+    def _readable(self, session: Session, document_id: int, by: int) -> Document:
+        document = register.get(session, document_id)
+        reading.require_document(session, document, by, self.today())
+        return document
+
+    def verify(self, content: bytes) -> Verification:
+        """Check any .docx against this installation's authority; for everybody, without a login."""
+        with self._read() as session:
+            return verification.verify(
+                content,
+                trusted=authority.trusted(session),
+                revoked=authority.revoked(session),
+                at=self.clock.now(),
+            )
+
+    def grant_demo_seal(self, unit_id: int, *, by: int | None) -> seals.Seal:
+        """A drawn seal that reads 演示专用."""
+        with self._administer(by, "organisation", "seal-granted", unit=unit_id, demo=True) as (session, at):
+            name = units.name_on(session, unit_id, local(at).date()).name
+            return seals.grant_demo(session, unit_id=unit_id, name=name, by=by, at=at)
+
+    def upload_seal(self, unit_id: int, picture: bytes, *, by: int) -> seals.Seal:
+        """A real unit's seal, as a picture.
+
+        :raises Invalid: not a picture that can be one
+        """
+        with self._administer(by, "organisation", "seal-granted", unit=unit_id, demo=False) as (session, at):
+            return seals.upload(session, unit_id=unit_id, picture=picture, by=by, at=at)
+
+    def names(self, person_ids: Iterable[int]) -> dict[int, str]:
+        """Person id -> name, for whoever has to word a history."""
+        with self._read() as session:
+            return people.names(session, person_ids)
+
+    def notifications(self, *, by: int) -> list[notifications.Notification]:
+        with self._read() as session:
+            return notifications.of_person(session, by)
 
     # ledgers
 
@@ -355,9 +457,13 @@ class ProcessEngine:
         with self._write() as (session, at):
             entry = ledgers.get(session, entry_id)
             ledgers.require_keeper(session, entry, person_id=by, on=self.today())
-            found = ledgers.update_section(session, entry_id, section, text=text, at=at, by=by, audience=audience)
+            found = ledgers.update_section(
+                session, entry_id, section, text=text, at=at, by=by, audience=audience
+            )
             payload = {"entry": entry_id, "section": section, "text": text, "audience": audience}
-            history.append_to(session, f"ledger:{entry.ledger}", [history.Entry("disclosed", payload, by)], at)
+            history.append_to(
+                session, f"ledger:{entry.ledger}", [history.Entry("disclosed", payload, by)], at
+            )
             return found
 
     # organisation

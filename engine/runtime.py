@@ -12,6 +12,7 @@ from engine.settings import Settings
 
 if TYPE_CHECKING:
     from engine.documents.pdf import Renderer
+    from engine.documents.preview import Previews
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,4 @@ class Runtime:
     clock: Clock
     definitions: Definitions
     renderer: Renderer
+    previews: Previews

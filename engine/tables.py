@@ -9,10 +9,11 @@ from engine import (  # noqa: F401
     instances,
     jobs,
     ledgers,
+    notifications,
     work_items,
 )
 from engine.database import Table
 from engine.documents import authority, numbering, register, seals  # noqa: F401
-from engine.organisation import accounts, delegation, departments, people, posts, units  # noqa: F401
+from engine.organisation import accounts, delegation, departments, people, posts, succession, units  # noqa: F401
 
 metadata = Table.metadata

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import assignment, fanout, forms, history, instances
@@ -73,6 +73,34 @@ class WorkItem(Table):
 
 
 WorkItem.__mapper__.version_id_col = WorkItem.__table__.c.version
+
+
+class ShownDocument(Table):
+    """A document that a work item shows: whoever may act on the item, or did, may read the document."""
+
+    __tablename__ = "work_item_document"
+    __table_args__ = (Index("ix_work_item_document_document", "document_id"),)
+
+    work_item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+
+
+def show(session: Session, items: Sequence[tuple[int, Element, Mapping[str, Any]]], at: datetime) -> None:
+    """Note which documents new work items show; one INSERT for all of them."""
+    rows = [
+        {"work_item_id": item, "document_id": document}
+        for item, element, data in items
+        for document in shown_documents(element, data, at)
+    ]
+    if rows:
+        session.execute(insert(ShownDocument), rows)
+
+
+def shown_documents(element: Element, data: Mapping[str, Any], at: datetime) -> list[int]:
+    """The documents beside the form, those to be signed among them, each once."""
+    signed = element.signature.document if element.signature is not None else None
+    found = [*ids(resolve(element.document, data, at)), *ids(resolve(signed or None, data, at))]
+    return list(dict.fromkeys(found))
 
 
 def describe(element: Element, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
@@ -203,12 +231,13 @@ def complete(
     by: int,
     data: Mapping[str, Any],
     opinion: str | None,
-    signed: register.Prepared | None,
+    signed: register.Prepared | Invalid | None,
     at: datetime,
 ) -> Completion:
     """Hand in an item: form, opinion and signature checked, the token moved, all in the caller's transaction.
 
-    :param signed: what ``prepare_signature`` made outside the transaction, where the task asks for a signature
+    :param signed: what ``prepare_signature`` made before the transaction, where the task asks for a signature; what it
+        found wrong is told together with what is wrong in the form
     :raises Invalid: the form has errors (``errors`` by field), an opinion or a signature is missing
     :raises NotAllowed: not this person's
     :raises Conflict: already closed, claimed by somebody else, or somebody was faster
@@ -218,6 +247,7 @@ def complete(
     element = _element(runtime, session, loaded, item)
     task_id, before = _token(runtime, session, loaded, instance, item)
     results = check(loaded, element, before, data, opinion, signed, at)
+    assert not isinstance(signed, Invalid)
     entry = Entry(
         "completed",
         {
@@ -234,16 +264,17 @@ def complete(
         item.element_id,
     )
     if element.result:
+        authorization = signed.authorization if signed else None
         results[element.result] = {
             "操作人": {"person": by, "name": eligibility.name},
-            "职务": eligibility.post,
+            "职务": (authorization or {}).get("capacity") or eligibility.post,
             "时间": local(at),
             "日期": local(at).date(),
             "意见": opinion,
             "结果": signed.outcome if signed else None,
             "方式": signed.way if signed else None,
-            "理由": signed.reason if signed else None,
-            "签名": signed.authorization if signed else None,
+            "原因": signed.reason if signed else None,
+            "签名": authorization,
         }
     item.closed_at, item.closing, item.completed_by_id, item.draft = at, "completed", by, None
     if signed is not None:
@@ -299,7 +330,7 @@ def check(
     before: Mapping[str, Any],
     data: Mapping[str, Any],
     opinion: str | None,
-    signed: register.Prepared | None,
+    signed: register.Prepared | Invalid | None,
     at: datetime,
 ) -> dict[str, Any]:
     """The cleaned results of a completion.
@@ -320,7 +351,9 @@ def check(
         )
         if required:
             errors["_opinion"] = "请填写意见。"
-    if element.signature is not None and signed is None and not errors:
+    if isinstance(signed, Invalid):
+        errors.update(signed.errors or {"_signature": str(signed)})
+    elif element.signature is not None and signed is None and not errors:
         asked = element.signature.required
         if asked is None or evaluate(asked, {**before, **results}, at) is True:
             errors["_signature"] = "请签名，或说明不签的结果与理由。"
@@ -368,13 +401,14 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
     on = local(at).date()
     eligibility = assignment.eligibility(session, item.id, by, on)
     if eligibility is None and item.completed_by_id != by:
-        instances.require_reader(session, item.instance_id, by, on)
+        from engine import reading
+
+        reading.require_instance(session, item.instance_id, by, on)
     instance = instances.get(session, item.instance_id)
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[item.element_id]
     data = variables(runtime, session, loaded, instance, item)
     signing = request(element, data, eligibility, at)
-    shown = [*ids(resolve(element.document, data, at)), *(signing.documents if signing else ())]
     return View(
         item,
         instance,
@@ -383,7 +417,7 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
         loaded.forms.get(element.form) if element.form else None,
         data,
         (item.draft or {}).get(str(by)),
-        register.documents(session, list(dict.fromkeys(shown))),
+        register.documents(session, shown_documents(element, data, at)),
         signing,
         eligibility if item.closed_at is None and item.owner_id in (None, by) else None,
         assignment.candidates(session, item.id, on),

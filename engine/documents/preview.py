@@ -1,0 +1,50 @@
+"""What a document looks like now: the PDF of the package as it stands, and pictures of its pages.
+
+Rendering costs tens of milliseconds and the same bytes always give the same pages, so this process remembers the latest ones.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from engine.blobs import digest_of
+from engine.documents import pages
+from engine.documents.pdf import Renderer
+
+
+class Previews:
+    """:param size: bytes of PDFs and pictures that are remembered"""
+
+    def __init__(self, renderer: Renderer, size: int = 64_000_000) -> None:
+        self._renderer = renderer
+        self._size = size
+        self._made: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def pdf(self, docx: bytes) -> bytes:
+        """:raises Invalid: the document is beyond the renderer's limits"""
+        return self._remembered((digest_of(docx), 0), lambda: self._renderer.render(docx))
+
+    def page(self, docx: bytes, number: int) -> bytes:
+        """A page as PNG, from 1.
+
+        :raises NotFound: no such page
+        """
+        return self._remembered((digest_of(docx), number), lambda: pages.page_picture(self.pdf(docx), number))
+
+    def page_count(self, docx: bytes) -> int:
+        return pages.page_count(self.pdf(docx))
+
+    def _remembered(self, key: tuple[str, int], make: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return self._made[key]
+        made = make()
+        with self._lock:
+            self._made[key] = made
+            while sum(map(len, self._made.values())) > self._size and len(self._made) > 1:
+                self._made.popitem(last=False)
+        return made

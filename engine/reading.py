@@ -1,0 +1,98 @@
+"""Who may read what. Acting is ``assignment``'s; reading follows from it.
+
+An instance is read by whoever took part in it, or may take part today, or took part in one above it: an issuing unit reads what
+becomes of its letters below, a receiving unit does not read its neighbours'. A document is read by whoever was shown it at a work
+item, whoever reads its instance, and whoever holds a post at a unit that signs it. Administrators read everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from engine import assignment
+from engine.documents.register import Document, Signature, SignatureSlot
+from engine.errors import NotFound
+from engine.instances import ProcessInstance
+from engine.organisation import accounts, posts
+from engine.work_items import ShownDocument, WorkItem
+
+
+def is_admin(session: Session, person_id: int) -> bool:
+    account = accounts.of_person(session, person_id)
+    return account is not None and account.is_admin
+
+
+def _mine(session: Session, person_id: int, on: date) -> ColumnElement[bool]:
+    """Work items that the person completed, holds or may do today."""
+    eligible = assignment.items_of(assignment.selves(session, person_id, on), on)
+    return or_(
+        WorkItem.completed_by_id == person_id, WorkItem.closed_at.is_(None) & WorkItem.id.in_(eligible)
+    )
+
+
+def may_read_instance(session: Session, instance: ProcessInstance, person_id: int, on: date) -> bool:
+    line = [int(part) for part in instance.path.strip("/").split("/") if part.isdecimal()]
+    started = select(ProcessInstance.id).where(
+        ProcessInstance.id.in_(line),
+        ProcessInstance.started_by_id == person_id,
+        ProcessInstance.parent_id.is_(None),
+    )
+    if session.execute(started.limit(1)).first() is not None:
+        return True
+    took_part = select(WorkItem.id).where(WorkItem.instance_id.in_(line), _mine(session, person_id, on))
+    return session.execute(took_part.limit(1)).first() is not None or is_admin(session, person_id)
+
+
+def require_instance(session: Session, instance_id: int, person_id: int, on: date) -> ProcessInstance:
+    """:raises NotFound: no such instance, or not for this person to know of"""
+    instance = session.get(ProcessInstance, instance_id)
+    if instance is None or not may_read_instance(session, instance, person_id, on):
+        raise NotFound("no-instance", "没有这个流程实例，或您无权查看。", id=instance_id)
+    return instance
+
+
+def require_document(session: Session, document: Document, person_id: int, on: date) -> None:
+    """:raises NotFound: not for this person to know of"""
+    shown = (
+        select(WorkItem.id)
+        .join(ShownDocument, ShownDocument.work_item_id == WorkItem.id)
+        .where(ShownDocument.document_id == document.id, _mine(session, person_id, on))
+    )
+    if session.execute(shown.limit(1)).first() is not None:
+        return
+    offices = {holding.unit_id for holding in posts.held_by(session, person_id, on)}
+    if offices & {slot.unit_id for slot in document.slots} or any(
+        slot.signature is not None and slot.signature.person_id == person_id for slot in document.slots
+    ):
+        return
+    instance = (
+        session.get(ProcessInstance, document.instance_id) if document.instance_id is not None else None
+    )
+    if instance is not None and may_read_instance(session, instance, person_id, on):
+        return
+    if not is_admin(session, person_id):
+        raise NotFound("no-document", "没有这份文件，或您无权查看。", id=document.id)
+
+
+def documents(session: Session, person_id: int, on: date, *, limit: int = 200) -> Sequence[Document]:
+    """The documents that a person was shown, signed, or whose units he serves; newest first."""
+    offices = [holding.unit_id for holding in posts.held_by(session, person_id, on)]
+    shown = (
+        select(ShownDocument.document_id)
+        .join(WorkItem, WorkItem.id == ShownDocument.work_item_id)
+        .where(_mine(session, person_id, on))
+    )
+    signed = (
+        select(SignatureSlot.document_id)
+        .join(Signature, Signature.slot_id == SignatureSlot.id)
+        .where(Signature.person_id == person_id)
+    )
+    ours = select(SignatureSlot.document_id).where(SignatureSlot.unit_id.in_(offices))
+    query = select(Document).order_by(Document.id.desc()).limit(limit)
+    if not is_admin(session, person_id):
+        query = query.where(or_(Document.id.in_(shown), Document.id.in_(signed), Document.id.in_(ours)))
+    return session.scalars(query).all()
