@@ -8,15 +8,16 @@ import { fit } from './fit.js';
 import lettering, { textRenderer } from './lettering.js';
 import { send, text } from './request.js';
 
-const [SMALLEST, LARGEST] = [0.55, 1.25]; // scale: below, the lettering cannot be read
-const [LOWEST, HIGHEST] = [200, 560]; // px
+const [READABLE, CLOSE, LARGEST] = [0.6, 0.85, 1.25]; // scales
+const [LOWEST, HIGHEST] = [200, 480]; // px
 const EDGE = 36; // px
+const STILL = { zoomScroll: { enabled: false } }; // the wheel moves the page
 const MARKS = { open: '办理中', done: '✓', failed: '有故障' };
 
 class Diagram {
   constructor(box) {
     this.box = box;
-    this.viewer = new NavigatedViewer({ container: box, textRenderer, additionalModules: [lettering] });
+    this.viewer = new NavigatedViewer({ container: box, textRenderer, additionalModules: [lettering], ...STILL });
     this.shown = {};
   }
 
@@ -24,6 +25,7 @@ class Diagram {
     await this.viewer.importXML(await text(this.box.dataset.xmlUrl));
     await this.refresh();
     this.fit();
+    this.buttons();
     this.box.dataset.ready = '1';
     const seconds = Number(this.box.dataset.refresh ?? 20);
     if (seconds) setInterval(() => document.hidden || this.refresh().catch(() => {}), seconds * 1000);
@@ -51,19 +53,46 @@ class Diagram {
     }
   }
 
+  buttons() {
+    const bar = Object.assign(document.createElement('div'), { className: 'diagram-bar' });
+    const zoom = this.viewer.get('zoomScroll');
+    const acts = [['＋', '放大', () => zoom.stepZoom(1)], ['－', '缩小', () => zoom.stepZoom(-1)], ['全图', '显示全图', () => this.whole()]];
+    for (const [text, label, act] of acts) {
+      const button = Object.assign(document.createElement('button'), { type: 'button', className: 'btn btn-light btn-sm', textContent: text, title: label });
+      button.setAttribute('aria-label', label);
+      button.addEventListener('click', act);
+      bar.append(button);
+    }
+    this.box.append(bar);
+  }
+
+  whole() {
+    return fit(this.viewer.get('canvas'), { left: EDGE, edge: EDGE, largest: LARGEST });
+  }
+
   // As high as the diagram needs; where all of it would be too small to read, the step that is open.
   fit() {
     const canvas = this.viewer.get('canvas');
     const { inner, outer } = canvas.viewbox();
-    const scale = Math.min(LARGEST, (outer.width - 2 * EDGE) / inner.width);
+    const scale = Math.max(READABLE, Math.min(LARGEST, (outer.width - 2 * EDGE) / inner.width));
     this.box.style.height = `${Math.min(HIGHEST, Math.max(LOWEST, inner.height * scale + 2 * EDGE))}px`;
     canvas.resized();
     const open = Object.keys(this.shown).find((id) => this.shown[id] === 'open');
-    if (fit(canvas, { left: EDGE, edge: EDGE, largest: LARGEST }) < SMALLEST && open) {
-      canvas.zoom(SMALLEST);
-      canvas.scrollToElement(this.viewer.get('elementRegistry').get(open), 120);
-    }
+    if (this.whole() >= READABLE || !open) return;
+    const { x, y, width, height } = this.viewer.get('elementRegistry').get(open);
+    const view = { width: this.box.clientWidth / CLOSE, height: this.box.clientHeight / CLOSE };
+    canvas.viewbox({
+      ...view,
+      x: within(x + (width - view.width) / 2, inner.x, inner.width, view.width),
+      y: within(y + (height - view.height) / 2, inner.y, inner.height, view.height),
+    });
   }
+}
+
+// Where a view may begin without showing more than a margin beyond the drawing.
+function within(wanted, from, length, shown) {
+  const first = from - EDGE;
+  return Math.max(first, Math.min(wanted, from + length + EDGE - shown));
 }
 
 for (const box of document.querySelectorAll('[data-diagram]')) {
