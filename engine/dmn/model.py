@@ -316,6 +316,13 @@ def load(content: bytes, *, resolve: Resolve | None = None) -> Model:
         unknown one
     :raises DmnError: no decision model that could be run
     """
+    try:
+        return _load(content, resolve)
+    except RecursionError:
+        raise DmnError("dmn-too-deep", "决策文件嵌套过深。请拆成几个决策。") from None
+
+
+def _load(content: bytes, resolve: Resolve | None) -> Model:
     root = xml.parse(content)
     files: dict[str, Definitions] = {}
     roots: dict[str, Element] = {root.get("namespace") or "": root}

@@ -183,7 +183,10 @@ class _Cache(Generic[T]):
             if found is not None:
                 self._entries.move_to_end(key)
                 return found
-        made = self._make(*key)
+        try:
+            made = self._make(*key)
+        except RecursionError:
+            raise FeelLimitError("表达式嵌套过深。请拆成几个表达式。") from None
         with self._lock:
             self._entries[key] = made
             if len(self._entries) > _CACHED:

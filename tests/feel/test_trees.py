@@ -1,13 +1,15 @@
-"""Whatever tree there is, its text parses to it."""
+"""Whatever tree there is, its text parses to it, and evaluating it gives a value or a clear refusal."""
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.feel import tree
+from engine.feel import BUILT_IN, Expression, FeelLimitError, evaluate, kind, tree
 from engine.feel.parser import parse, parse_unary_tests
 from engine.feel.printing import printed
 
@@ -98,3 +100,80 @@ def test_printed_cells_parse_to_the_tests(tests: list[tree.Node], negated: bool)
 
 def test_number_keeps_its_value() -> None:
     assert parse(printed(tree.Number(Decimal("1E+3")))) == tree.Number(Decimal("1000"))
+
+
+VALUES: dict[str, Any] = {
+    "金额": 1200,
+    "类别": "甲",
+    "x": [1, Decimal("2.5"), "3", None, {"x": 1}],
+    "A Person": {"full name": "张三", "起 止": date(2026, 1, 31)},
+    "first-name": datetime(2026, 1, 31, 8, tzinfo=UTC),
+    "a.b": timedelta(days=-3, seconds=5),
+    "下属 单位": time(23, 59),
+    "?": True,
+}
+
+
+@relaxed
+@given(expressions)
+def test_any_expression_has_a_value_or_is_refused(node: tree.Node) -> None:
+    try:
+        value = Expression("", node).evaluate(VALUES, [])
+    except FeelLimitError:
+        return
+    assert kind(value) != "unknown"
+
+
+arguments = st.one_of(
+    st.sampled_from(sorted(VALUES)),
+    st.sampled_from(
+        (
+            "null",
+            "-1",
+            "0",
+            "1.5",
+            "10 ** 6144",
+            "-10 ** -6143",
+            '""',
+            '"甲乙"',
+            '"^(a|b)*$"',
+            '"2026-02-29"',
+            "[]",
+            "[1, 2]",
+            '["a", null]',
+            "{}",
+            "[1..3]",
+            "(> 5)",
+            "[null..2]",
+            '@"9999-12-31"',
+            '@"-999999999-01-01T00:00:00Z"',
+            '@"999999999-12-31T23:59:59.999999999@Europe/Paris"',
+            '@"23:00:00.123456789+18:00"',
+            '@"-P999999999999D"',
+            '@"P99999999999Y"',
+            "function(a, b) a < b",
+            "function() 1",
+        )
+    ),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(sorted(BUILT_IN)), st.lists(arguments, max_size=4))
+def test_any_call_has_a_value_or_is_refused(function: str, given_arguments: list[str]) -> None:
+    call = f"{function}({', '.join(given_arguments)})"
+    for expression in (call, f"string({call})", f"[{call}] = [{call}]"):
+        try:
+            value = evaluate(expression, VALUES, warnings=[])
+        except FeelLimitError:
+            continue
+        assert kind(value) != "unknown"
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    arguments, st.sampled_from(("+", "-", "*", "/", "**", "=", "<", ">=", "in", "between 1 and")), arguments
+)
+def test_any_operation_has_a_value(left: str, sign: str, right: str) -> None:
+    value = evaluate(f"string({left} {sign} {right})", VALUES, warnings=[])
+    assert value is None or isinstance(value, str)
