@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from engine import Finding, LvzeError, ProcessEngine, Refused, Settings, dmn, feel
-from engine.documents import verification
+from engine.documents import fonts, verification
 from engine.documents.pdf import Renderer
 from engine.documents.templates import Template
 from engine.organisation import demo
@@ -220,11 +220,8 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
     content = Template.load(template.read_bytes()).fill(_json_object(data.read_text(encoding="utf-8")))
     output.write_bytes(content)
     if pdf is not None:
-        renderer = Renderer()
-        try:
-            pdf.write_bytes(renderer.pdf(content))
-        finally:
-            renderer.close()
+        with Renderer() as renderer:
+            pdf.write_bytes(renderer.render(content))
 
 
 @main.command()
@@ -278,6 +275,22 @@ def user() -> None:
     """账号。"""
 
 
+@user.command("add")
+@click.argument("name")
+@click.argument("username")
+@click.option("--admin", is_flag=True, help="系统管理员。")
+@click.option("--designer", is_flag=True, help="流程设计员。")
+def add_user(name: str, username: str, admin: bool, designer: bool) -> None:
+    """新建人员和账号（第一个管理员用）；显示一次随机密码。"""
+    with _engine() as engine:
+        engine.migrate()
+        person = engine.add_person(by=None, name=name)
+        _account, password = engine.create_account(
+            person.id, username, by=None, is_admin=admin, is_designer=designer
+        )
+        click.echo(f"{name}（{username}）的密码：{password}")
+
+
 @main.command()
 def doctor() -> None:
     """检查运行条件。"""
@@ -299,9 +312,12 @@ def _check_database() -> str:
 
 
 def _check_rendering() -> str:
-    import weasyprint
-
-    return f"WeasyPrint {weasyprint.__version__}"
+    missing = [name for names in fonts.missing_files().values() for name in names]
+    if missing:
+        raise click.ClickException(f"缺少字体 {missing[0]} 等 {len(missing)} 个文件，请运行 make setup。")
+    template = next(DOC_TEMPLATES.glob("承诺书.docx"))
+    with Renderer() as renderer:
+        return f"样张 {len(renderer.render(template.read_bytes())) // 1024} KB"
 
 
 _CHECKS = {"数据库": _check_database, "PDF 生成": _check_rendering}

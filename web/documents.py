@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, render_template, request, send_file
 from flask_babel import gettext as _
 
+from engine.documents.register import Document
 from web.current import engine, person_id, public
 
 documents = Blueprint("documents", __name__)
@@ -27,6 +28,14 @@ def show(id: int) -> str:
     return render_template("documents/show.html", document=document, verification=verification)
 
 
+@documents.get("/documents/<int:id>/pages")
+def pages(id: int) -> str:
+    """The pictures of its pages, as a fragment."""
+    document = engine.document(id, by=person_id())
+    count = engine.page_count(id, by=person_id())
+    return render_template("documents/pages.html", document=document, count=count, stand=_stand(document))
+
+
 @documents.get("/documents/<int:id>.docx")
 def docx(id: int) -> Response:
     return _file(id, "docx", _DOCX)
@@ -40,7 +49,7 @@ def pdf(id: int) -> Response:
 @documents.get("/documents/<int:id>/pages/<int:number>.png")
 def page(id: int, number: int) -> Response:
     response = send_file(BytesIO(engine.page_picture(id, number, by=person_id())), "image/png")
-    # The address names the revision, whose pages never change.
+    # The address says how the document stood, and a page of that never changes.
     response.headers["Cache-Control"] = "private, max-age=86400"
     return response
 
@@ -74,3 +83,9 @@ def _file(id: int, form: str, mimetype: str) -> Response:
         f"{disposition}; filename=\"document-{id}.{form}\"; filename*=UTF-8''{name}"
     )
     return response
+
+
+def _stand(document: Document) -> str:
+    """Names a document's revision and what has been signed of it: its pages look otherwise with each."""
+    signed = sum(slot.signature is not None for slot in document.slots)
+    return f"{document.digest[:12]}-{signed}"

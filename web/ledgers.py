@@ -2,25 +2,61 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from collections.abc import Iterable
+from typing import Any
 
+from flask import Blueprint, render_template, request
+from flask_babel import gettext as _
+
+from engine.errors import NotFound
+from engine.ledgers import LedgerDefinition, LedgerEntry
 from web.current import engine, person_id
+from web.wording import value
 
 ledgers = Blueprint("ledgers", __name__, url_prefix="/ledgers")
 
 
 @ledgers.get("/")
 def index() -> str:
-    return render_template("ledgers/index.html", definitions=engine.ledgers(by=person_id()))
+    return render_template("ledgers/index.html", definitions=engine.ledgers())
 
 
 @ledgers.get("/<name>")
 def show(name: str) -> str:
+    definition = next((one for one in engine.ledgers() if one.name == name), None)
+    if definition is None:
+        raise NotFound("no-ledger", _("没有这本台账。"))
     year = request.args.get("year", type=int)
-    unit = request.args.get("unit", type=int)
-    definition = engine.ledger_definition(name)
-    groups = engine.rollup(name, by=person_id(), unit=unit, year=year) if definition.status else []
-    rows = engine.ledger(name, by=person_id())
+    filters = {"年度": year} if year and "年度" in definition.fields else {}
+    rows = engine.ledger(name, by=person_id(), filters=filters)
+    groups = engine.rollup(name, by=person_id(), filters=filters) if definition.status else []
     return render_template(
-        "ledgers/show.html", definition=definition, groups=groups, rows=rows, year=year, unit=unit
+        "ledgers/show.html",
+        definition=definition,
+        groups=groups,
+        rows=rows,
+        year=year,
+        reads=_Reader(definition, [*rows, *(entry for group in groups for entry in group.outstanding)]),
     )
+
+
+class _Reader:
+    """Values of a ledger as a person reads them: people and units by name."""
+
+    def __init__(self, definition: LedgerDefinition, rows: Iterable[LedgerEntry]) -> None:
+        self.definition = definition
+        people = [name for name, field in definition.fields.items() if field.type == "person"]
+        self.people = engine.names(
+            {row.values[name] for row in rows for name in people if row.values.get(name)}
+        )
+        self.units = {line.unit.id: line.unit.short_name or line.unit.name for line in engine.units()}
+
+    def __call__(self, name: str, found: Any) -> str:
+        match self.definition.fields[name].type:
+            case "person":
+                return self.people.get(found, value(found))
+            case "unit":
+                return self.units.get(found, value(found))
+            case "table":
+                return str(_("%(count)s 项", count=len(found or [])))
+        return value(found)
