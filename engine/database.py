@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Text, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.types import TypeDecorator
 
 from engine import values
-from engine.errors import SettingsError
+from engine.errors import Conflict, SettingsError
+
+#: how a row is locked that will be written; rows that only refer to it (a child's arrival) are not kept waiting
+WRITING = {"key_share": True}
+#: SQLSTATE with which PostgreSQL ends one of two transactions that wait for each other
+DEADLOCK = "40P01"
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -123,13 +130,20 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction: commits when the block ends, rolls back when it raises."""
-        if self._writing is not None:
-            with self._writing, self._write.begin() as session:
-                yield session
-        else:
-            with self._write.begin() as session:
-                yield session
+        """One transaction: commits when the block ends, rolls back when it raises.
+
+        :raises Conflict: somebody was faster: a row has another version by now, or two transactions waited for each other
+        """
+        with self._writing or nullcontext():
+            try:
+                with self._write.begin() as session:
+                    yield session
+            except (StaleDataError, OperationalError) as error:
+                if isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) != DEADLOCK:
+                    raise
+                raise Conflict(
+                    "somebody-was-faster", "有人刚刚办理了这一事项，请刷新页面查看最新状态。"
+                ) from error
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from engine import assignment, blobs, instances, jobs, values, work_items
 from engine.bpmn.execution import Complete, Context, Opened, Throw
 from engine.bpmn.model import Element, evaluate, resolve
-from engine.database import Table, UtcDateTime, Values
+from engine.database import WRITING, Table, UtcDateTime, Values
 from engine.errors import NotExecutable
 from engine.history import GENESIS, Entry
 
@@ -404,22 +404,20 @@ def _returned(element: Element, data: Mapping[str, Any], at: datetime) -> Any:
 
 def drain(runtime: Runtime, session: Session, job: jobs.Job, at: datetime) -> bool:
     """Count what has arrived; close the fan-out and resume the parent when it is complete. True when it is closed."""
-    row = session.get_one(Fanout, job.fanout_id, with_for_update=True)
+    parent = instances.get(session, job.instance_id, lock=True)
+    row = session.get_one(Fanout, job.fanout_id, with_for_update=WRITING)
     if row.closed_at is not None:
         return True
-    new = list(
-        session.scalars(
-            select(Arrival)
-            .where(Arrival.fanout_id == row.id, Arrival.drained_at.is_(None))
-            .order_by(Arrival.position)
-        )
-    )
-    for arrival in new:
-        arrival.drained_at = at
+    new = session.scalars(
+        update(Arrival)
+        .where(Arrival.fanout_id == row.id, Arrival.drained_at.is_(None))
+        .values(drained_at=at)
+        .returning(Arrival.outcome)
+        .execution_options(synchronize_session=False)
+    ).all()
     row.arrived += len(new)
-    parent = session.get_one(instances.ProcessInstance, row.instance_id)
     element = element_of(runtime, session, row)
-    failed = next((a.outcome for a in new if a.outcome.startswith("error:")), None)
+    failed = next((outcome for outcome in new if outcome.startswith("error:")), None)
     if failed is not None:
         _close(session, row, failed, at)
         instances.advance(
@@ -494,14 +492,9 @@ def _cancel_children(session: Session, row: Fanout, at: datetime) -> None:
     below = select(instance.id).where(instance.path.startswith(prefix(parent, row)))
     same = {"synchronize_session": False}
     session.execute(
-        update(item)
-        .where(item.closed_at.is_(None), (item.instance_id.in_(below)) | (item.fanout_id == row.id))
-        .values(closed_at=at, closing="withdrawn", version=item.version + 1)
-        .execution_options(**same)
-    )
-    session.execute(
-        delete(job)
-        .where((job.instance_id.in_(below)) | ((job.fanout_id == row.id) & (job.kind == "children")))
+        update(instance)
+        .where(instance.id.in_(below), instance.ended_at.is_(None))
+        .values(ended_at=at, outcome="cancelled", version=instance.version + 1)
         .execution_options(**same)
     )
     session.execute(
@@ -511,8 +504,13 @@ def _cancel_children(session: Session, row: Fanout, at: datetime) -> None:
         .execution_options(**same)
     )
     session.execute(
-        update(instance)
-        .where(instance.id.in_(below), instance.ended_at.is_(None))
-        .values(ended_at=at, outcome="cancelled", version=instance.version + 1)
+        update(item)
+        .where(item.closed_at.is_(None), (item.instance_id.in_(below)) | (item.fanout_id == row.id))
+        .values(closed_at=at, closing="withdrawn", version=item.version + 1)
+        .execution_options(**same)
+    )
+    session.execute(
+        delete(job)
+        .where((job.instance_id.in_(below)) | ((job.fanout_id == row.id) & (job.kind == "children")))
         .execution_options(**same)
     )

@@ -18,7 +18,7 @@ from engine import assignment, fanout, forms, history, jobs, work_items
 from engine.bpmn.execution import Action, Context, Opened, Step
 from engine.bpmn.model import Element, resolve
 from engine.clock import local
-from engine.database import Table, UtcDateTime, Values
+from engine.database import WRITING, Table, UtcDateTime, Values
 from engine.deployments import Loaded, ProcessDefinition
 from engine.documents import register
 from engine.errors import Invalid, NotAllowed, NotFound
@@ -75,9 +75,11 @@ class ProcessInstance(Table):
 ProcessInstance.__mapper__.version_id_col = ProcessInstance.__table__.c.version
 
 
-def get(session: Session, instance_id: int) -> ProcessInstance:
-    """:raises NotFound: no such instance"""
-    found = session.get(ProcessInstance, instance_id)
+def get(session: Session, instance_id: int, *, lock: bool = False) -> ProcessInstance:
+    """:param lock: whoever else wants to write the row waits for this transaction
+    :raises NotFound: no such instance
+    """
+    found = session.get(ProcessInstance, instance_id, with_for_update=WRITING if lock else None)
     if found is None:
         raise NotFound("no-instance", "没有这个流程实例。", id=instance_id)
     return found
@@ -322,8 +324,14 @@ def close(
     session: Session, instance: ProcessInstance, tasks: list[str], activities: list[str], at: datetime
 ) -> None:
     """What waited at these tasks waits no longer: work items, jobs, fan-outs with everything below them."""
-    session.execute(delete(jobs.Job).where(jobs.Job.instance_id == instance.id, jobs.Job.task_id.in_(tasks)))
+    session.flush()  # takes the instance's row before any other
     if activities:
+        for fanout_id in session.scalars(
+            select(fanout.Fanout.id).where(
+                fanout.Fanout.instance_id == instance.id, fanout.Fanout.task_id.in_(activities)
+            )
+        ):
+            fanout.cancel(session, fanout_id, at)
         session.execute(
             update(work_items.WorkItem)
             .where(
@@ -334,12 +342,7 @@ def close(
             .values(closed_at=at, closing="withdrawn", version=work_items.WorkItem.version + 1)
             .execution_options(synchronize_session=False)
         )
-        for (fanout_id,) in session.execute(
-            select(fanout.Fanout.id).where(
-                fanout.Fanout.instance_id == instance.id, fanout.Fanout.task_id.in_(activities)
-            )
-        ):
-            fanout.cancel(session, fanout_id, at)
+    session.execute(delete(jobs.Job).where(jobs.Job.instance_id == instance.id, jobs.Job.task_id.in_(tasks)))
 
 
 @dataclass(frozen=True, slots=True)

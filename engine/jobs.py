@@ -28,7 +28,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
-from sqlalchemy.orm.exc import StaleDataError
 
 from engine.database import Table, UtcDateTime, Values
 from engine.errors import Conflict, LvzeError, NotFound
@@ -206,7 +205,7 @@ def run_one(runtime: Runtime) -> bool:
         return False
     try:
         stepping.run(runtime, job, at)
-    except (Conflict, StaleDataError) as error:
+    except Conflict as error:
         # Somebody else moved the instance, or took the job: look again at once.
         logger.info("job %s (%s) collided: %s", job.id, job.kind, error)
         with runtime.database.write() as session:

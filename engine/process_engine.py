@@ -12,7 +12,6 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.exc import StaleDataError
 
 from engine import (
     blobs,
@@ -111,14 +110,9 @@ class ProcessEngine:
 
     @contextmanager
     def _write(self) -> Iterator[tuple[Session, datetime]]:
-        """One transaction. Somebody who was faster shows as Conflict, never as a database error."""
-        try:
-            with self._runtime.database.write() as session:
-                yield session, self.clock.now()
-        except StaleDataError as error:
-            raise Conflict(
-                "somebody-was-faster", "有人刚刚办理了这一事项，请刷新页面查看最新状态。"
-            ) from error
+        """One transaction; then the workers look for what it left them."""
+        with self._runtime.database.write() as session:
+            yield session, self.clock.now()
         if self._workers is not None:
             self._workers.ring()
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def run(runtime: Runtime, job: jobs.Job, at: datetime) -> None:
-    """Do the job and delete it, or leave everything as it was."""
+    """Do the job and delete it, or leave everything as it was.
+
+    Rows are locked in one order everywhere, lest two wait for each other: instance, fan-out, work item, job.
+    """
     if job.kind == "operation":
         _operation(runtime, job, at)
         return
@@ -28,12 +31,13 @@ def run(runtime: Runtime, job: jobs.Job, at: datetime) -> None:
             else:
                 jobs.park(session, job)
             return
-        jobs.finish(session, job)
         if job.kind == "children":
             fanout.start_children(runtime, session, job, at)
+            jobs.finish(session, job)
         else:
             assert job.task_id is not None
-            instance = instances.get(session, job.instance_id)
+            instance = instances.get(session, job.instance_id, lock=True)
+            jobs.finish(session, job)
             entry = Entry("timer-fired", {"due": job.due_at}, element_id=job.element_id)
             instances.advance(runtime, session, instance, Fire(job.task_id), [entry], at=at)
 
@@ -45,6 +49,7 @@ def _operation(runtime: Runtime, job: jobs.Job, at: datetime) -> None:
         prepare = getattr(operation, "prepare", None)
         prepared = prepare(context, **inputs) if prepare is not None else None
     with runtime.database.write() as session:
+        instances.get(session, job.instance_id, lock=True)
         jobs.finish(session, job)
         context, element, inputs = _prepare(runtime, session, job, at)
         context.prepared = prepared
