@@ -220,7 +220,7 @@ def styles() -> str:
         + style("公文表格居中", "GWCellCentre", "", par_(jc="center"), "GWCell")
         + style("公文表头", "GWCellHead", run(HEI), par_(jc="center"), "GWCell")
         + style("公文表格分部", "GWCellPart", run(HEI), par_(keep=True), "GWCell")
-        + style("公文表单", "GWForm", run(size=14, spacing=0), par_(line=440, jc="left"))
+        + style("公文表单", "GWForm", run(size=14, spacing=0), par_(line=420, jc="left"))
         + style("公文表单栏目", "GWFormLabel", run(HEI), par_(jc="center"), "GWForm")
         + "</w:styles>"
     )
@@ -452,7 +452,7 @@ def parties() -> str:
 
 def letter() -> str:
     """责任书: an attachment of the 印发通知, so without red head, number and 版记."""
-    widths = [600, 2620, 1990, 1900, 1040, 695]
+    widths = [640, 2560, 1990, 1900, 1040, 715]
     heads = ("序号", "目标和措施", "业务工作目标\n（一岗双责）", "完成时限", "责任人", "分值")
     head = row(
         *(
@@ -543,7 +543,7 @@ def letter() -> str:
 
 def commitment() -> str:
     """党员岗位责任承诺书: one form on one page where the goals allow."""
-    area, goal, number, quality, limit = widths = [1600, 2945, 1240, 1200, 1860]
+    area, goal, number, quality, limit = widths = [1600, 2905, 1280, 1200, 1860]
 
     def pair(*fields: str) -> str:
         return row(

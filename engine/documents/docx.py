@@ -298,7 +298,8 @@ _FORMATS: dict[str, Callable[[int], str]] = {
     "upperLetter": lambda n: chr(64 + (n - 1) % 26 + 1),
     "decimalEnclosedCircle": lambda n: chr(0x2460 + n - 1) if n <= 20 else str(n),
     "bullet": lambda n: "",
-} | dict.fromkeys(
+}
+_FORMATS |= dict.fromkeys(
     (
         "chineseCounting",
         "chineseCountingThousand",
@@ -586,7 +587,7 @@ class _Converter:
         for level in [*reversed(chain), properties]:
             if (found := _find(level, "tblBorders")) is not None:
                 borders |= _borders(found)
-            for side in _find(level, "tblCellMar") or ():
+            for side in level.iterfind(f"{W}tblCellMar/*") if level is not None else ():
                 padding[str(side.tag).removeprefix(W)] = _number(_value(side, "w"))
         grid = [_number(_value(column, "w")) for column in element.findall(f"{W}tblGrid/{W}gridCol")]
         rows = [_Row.read(row) for row in element.iter(W + "tr") if _table_of(row) is element]
@@ -619,7 +620,12 @@ class _Converter:
                 span = f' colspan="{cell.span}"' if cell.span > 1 else ""
                 content = "".join(self._blocks(block, place) for block in cell.content)
                 cells.append(f'<td class="{self._class(css)}"{span}>{content}</td>')
-            keep = ' style="break-inside:avoid"' if row.whole else ""
+            keep = "break-inside:avoid;" if row.whole else ""
+            if any(
+                self._kept(p) for cell in row.cells for block in cell.content for p in block.iter(W + "p")
+            ):
+                keep += "break-after:avoid"
+            keep = f' style="{keep}"' if keep else ""
             out.append(f"<tr{keep}>{''.join(cells)}</tr>")
             head += row.header and head == number
         total = sum(grid) or 1
@@ -632,6 +638,14 @@ class _Converter:
         if _value(floating, "tblpYSpec") == "bottom":
             return f'<div class="bottom">{table}</div>'
         return table
+
+    def _kept(self, paragraph: etree._Element) -> bool:
+        """Whether a paragraph stays on the page of the next one."""
+        properties = paragraph.find(W + "pPr")
+        found = dict(self.styles.resolve(_value(_find(properties, "pStyle")) or self.styles.default)[0])
+        if properties is not None:
+            _read_paragraph(properties, found)
+        return bool(found.get("keepNext"))
 
 
 _TAB, _PAGE_BREAK = "\ue000", "\ue001"  # private use: replaced when the paragraph is known
@@ -757,7 +771,9 @@ def _centre_merged(rows: Sequence[_Row]) -> None:
                 same.content = []
             if len(group) > 1 and cell.align == "middle":
                 middle = group[(len(group) - 1) // 2]
-                middle.content, cell.content = cell.content, [] if middle is not cell else cell.content
+                cell.content, middle.content = [], cell.content
+                if len(group) % 2 == 0:
+                    middle.align = "bottom"
 
 
 def _table_of(element: etree._Element) -> etree._Element | None:

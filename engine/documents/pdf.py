@@ -28,6 +28,7 @@ MAX_MEMORY = (
 )  # bytes of address space a worker may take; WeasyPrint with fonts needs some 600 MB
 MAX_HTML = 40 * 1024 * 1024
 MAX_PDF = 60 * 1024 * 1024
+MAX_SERVED = 500  # documents until a worker is replaced: libraries leak
 START = (
     60.0  # seconds until a new worker must be ready: importing WeasyPrint and scanning fonts on a cold disk
 )
@@ -39,7 +40,7 @@ _OK, _INVALID, _FAILED = 0, 1, 2
 def to_pdf(docx: bytes) -> bytes:
     """The PDF of a .docx, in this process. Equal input gives equal bytes. Imports WeasyPrint at the first call.
 
-    :raises Invalid: ``not-a-docx``, ``document-too-big``
+    :raises Invalid: ``not-a-docx``, ``document-too-big``, ``bad-picture``
     """
     page = to_html(docx)
     if len(page) > MAX_HTML:
@@ -65,19 +66,22 @@ class Renderer:
         """The PDF. Waits for a worker to be free.
 
         :param timeout: seconds that the rendering itself may take
-        :raises Invalid: ``not-a-docx``, ``document-too-big``; ``render-limit`` when it took too long or too much memory
+        :raises Invalid: ``not-a-docx``, ``document-too-big``, ``bad-picture``; ``render-limit`` when it took too long or too much memory
         """
         worker = self._idle.get()
         try:
             if self._closed.is_set():
                 raise RuntimeError("the renderer is closed")
-            if worker is None or not worker.alive():
+            if worker is not None and not worker.fit():
+                worker.kill()
+                worker = None
+            if worker is None:
                 worker = _Worker(self._memory)
             return worker.render(docx, timeout)
         except _Broken as error:
-            assert worker is not None
-            worker.kill()
-            worker = None
+            if worker is not None:
+                worker.kill()
+                worker = None
             raise Invalid(
                 "render-limit",
                 f"生成 PDF 超出限制（{error}），请减少文档内容或图片后再试。",
@@ -119,13 +123,18 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
+            start_new_session=True,  # Ctrl-C in a terminal is for the server, which then ends its workers
         )
-        kind, _ = self._receive(time.monotonic() + START)
-        if kind != _OK:
-            raise _Broken("转换程序无法启动")
+        self._served = 0
+        try:
+            self._receive(time.monotonic() + START)
+        except _Broken:
+            self.kill()
+            raise
 
-    def alive(self) -> bool:
-        return self._process.poll() is None
+    def fit(self) -> bool:
+        """For another document."""
+        return self._served < MAX_SERVED and self._process.poll() is None
 
     def kill(self) -> None:
         self._process.kill()
@@ -137,6 +146,7 @@ class _Worker:
     def render(self, docx: bytes, timeout: float) -> bytes:
         assert self._process.stdin is not None
         deadline = time.monotonic() + timeout
+        self._served += 1
         try:
             # The worker reads all of its input before it writes, so this can't block for long.
             self._process.stdin.write(_HEADER.pack(_OK, len(docx)) + docx)
@@ -236,14 +246,30 @@ def _make_printer() -> Callable[[str], bytes]:
                 raise ValueError("only data: is allowed")
             return super().fetch(url, headers)
 
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)
+    class Failures(logging.Handler):
+        """WeasyPrint leaves out a picture that it can't read and only logs it; an official document must not."""
+
+        def __init__(self) -> None:
+            super().__init__(logging.ERROR)
+            self.pictures = 0
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.pictures += "load image" in str(record.msg)
+
+    failures, logger = Failures(), logging.getLogger("weasyprint")
+    logger.addHandler(failures)
+    logger.setLevel(logging.ERROR)
+    logger.propagate = False
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     _justify_chinese()
     _keep_pitch()
     fetcher, configuration = DataOnly(), FontConfiguration()
 
     def render(page: str) -> bytes:
+        failures.pictures = 0
         document = weasyprint.HTML(string=page, url_fetcher=fetcher).render(font_config=configuration)
+        if failures.pictures:
+            raise Invalid("bad-picture", "文档中有图片无法读取或过大，请换用较小的 PNG 或 JPEG 图片。")
         pdf: bytes = document.write_pdf(pdf_identifier=b"lvze")
         return pdf
 

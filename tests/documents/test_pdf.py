@@ -1,0 +1,265 @@
+"""PDF: the standard's page, and workers that no document can hurt."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import struct
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
+from pathlib import Path
+
+import pypdfium2
+import pytest
+from PIL import Image
+
+from engine.documents import pdf
+from engine.documents.pages import page_count
+from engine.documents.pdf import Renderer
+from engine.documents.templates import Template
+from engine.errors import Invalid
+from tests.documents.samples import SAMPLES, template
+from tests.documents.test_docx_html import PIXEL, signed, with_body
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as renderer:
+        yield renderer
+
+
+def filled(name: str, **data: object) -> bytes:
+    return Template.load(template(name)).fill({**SAMPLES[name], **data})
+
+
+def lines(content: bytes, page: int) -> list[str]:
+    """The text of a page, line by line from the top, without its page number."""
+    document = pypdfium2.PdfDocument(content)
+    found: dict[int, list[tuple[float, str]]] = {}
+    text = document[page - 1].get_textpage()
+    for index in range(text.count_chars()):
+        character = text.get_text_range(index, 1)
+        if character.strip():
+            left, bottom, _, _ = text.get_charbox(index, loose=True)
+            found.setdefault(round(bottom / 6), []).append((left, character))
+    rows = ["".join(c for _, c in sorted(found[row])) for row in sorted(found, reverse=True)]
+    return [row for row in rows if "—" not in row]
+
+
+def heights(content: bytes, page: int) -> list[float]:
+    """Distances between the lines of a page in points, from the top."""
+    document = pypdfium2.PdfDocument(content)
+    text = document[page - 1].get_textpage()
+    # 中 stands in every line, so all distances are between the same glyph of the same font
+    found = {
+        round(text.get_charbox(i)[1], 1)
+        for i in range(text.count_chars())
+        if text.get_text_range(i, 1) == "中"
+    }
+    ordered = sorted(found, reverse=True)
+    return [above - below for above, below in pairwise(ordered)]
+
+
+def test_full_page_has_22_lines_of_28_characters(renderer: Renderer) -> None:
+    content = renderer.render(filled("印发通知", 正文="中" * 28 * 60))
+    page = lines(content, 2)
+    assert len(page) == 22
+    assert {len(line) for line in page} == {28}
+
+
+def test_lines_keep_their_pitch_whatever_fonts_they_mix(renderer: Renderer) -> None:
+    line = "中《办法》“168”中〔2026〕第3号祎赟中"
+    content = renderer.render(filled("印发通知", 正文=line * 60))
+    distances = heights(content, 2)
+    assert len(distances) == 21 and all(distance == pytest.approx(28.95, abs=0.3) for distance in distances)
+
+
+def test_full_lines_reach_both_edges(renderer: Renderer) -> None:
+    content = renderer.render(filled("印发通知", 正文="中，" * 13 + "中”中。" * 100))
+    text = pypdfium2.PdfDocument(content)[1].get_textpage()
+    boxes = [
+        text.get_charbox(i, loose=True)
+        for i in range(text.count_chars())
+        if text.get_text_range(i, 1) == "中"
+    ]
+    assert min(left for left, *_ in boxes) == pytest.approx(79.35, abs=0.5)
+    rights = [box[2] for i in range(text.count_chars()) if (box := text.get_charbox(i, loose=True))]
+    assert max(rights) == pytest.approx(595.3 - 73.7, abs=8)
+
+
+def test_page_numbers_stand_outside(renderer: Renderer) -> None:
+    document = pypdfium2.PdfDocument(renderer.render(filled("印发通知", 正文="中" * 28 * 60)))
+    places = []
+    for page in document:
+        text = page.get_textpage()
+        left = min(
+            text.get_charbox(i)[0] for i in range(text.count_chars()) if text.get_text_range(i, 1) == "—"
+        )
+        places.append(left > 300)
+    assert places == [True, False, True, False][: len(places)] and len(places) >= 3
+
+
+def test_imprint_stands_on_the_bottom_of_the_last_page(renderer: Renderer) -> None:
+    document = pypdfium2.PdfDocument(renderer.render(filled("印发通知")))
+    text = document[len(document) - 1].get_textpage()
+    bottoms = [text.get_charbox(i)[1] for i in range(text.count_chars()) if text.get_text_range(i, 1) == "发"]
+    assert min(bottoms) == pytest.approx(99.2 + 8, abs=4)  # the last line of the type area
+
+
+def test_no_page_carries_a_seal_and_no_text(renderer: Renderer) -> None:
+    for count in range(20, 30):
+        content = renderer.render(filled("印发通知", 正文="中" * (28 * count - 2), 附件=None))
+        for page in range(1, page_count(content) + 1):
+            if any("2026年3月5日" in line for line in lines(content, page)):
+                assert any("中中" in line for line in lines(content, page))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_same_bytes_from_another_worker(renderer: Renderer, name: str) -> None:
+    docx = signed(name, *(slot for _, slot in Template.load(template(name)).slots))
+    with Renderer() as other:
+        assert renderer.render(docx) == other.render(docx)
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@pytest.mark.parametrize("name", SAMPLES)
+def test_as_many_pages_as_libreoffice_prints(renderer: Renderer, name: str, tmp_path: Path) -> None:
+    docx = signed(name, *(slot for _, slot in Template.load(template(name)).slots))
+    (tmp_path / "document.docx").write_bytes(docx)
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = [
+        "soffice",
+        profile,
+        "--headless",
+        "--convert-to",
+        "pdf",
+        "--outdir",
+        str(tmp_path),
+        str(tmp_path / "document.docx"),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    assert page_count(renderer.render(docx)) == page_count((tmp_path / "document.pdf").read_bytes())
+
+
+# ---- limits
+
+
+def test_slow_document_is_stopped_and_the_next_one_rendered() -> None:
+    with Renderer() as renderer:
+        renderer.render(filled("整改通知书"))
+        started = time.perf_counter()
+        with pytest.raises(Invalid) as caught:
+            renderer.render(filled("印发通知", 正文="中，" * 300_000), timeout=1)
+        assert caught.value.code == "render-limit" and time.perf_counter() - started < 4
+        assert renderer.render(filled("整改通知书")).startswith(b"%PDF")
+
+
+def with_picture(side: int) -> bytes:
+    """A document signed with a picture of ``side`` x ``side`` pixels, small as a file."""
+    out = io.BytesIO()
+    Image.new("RGBA", (side, side), (200, 0, 0, 100)).save(out, "PNG")
+    return signed("承诺书", "member", picture=out.getvalue())
+
+
+def test_greedy_document_is_stopped_and_the_next_one_rendered() -> None:
+    with Renderer(memory=430 * 1024 * 1024) as renderer:
+        with pytest.raises(Invalid) as caught:
+            renderer.render(with_picture(6000), timeout=60)
+        assert caught.value.code == "render-limit" and "内存" in str(caught.value)
+        assert renderer.render(filled("整改通知书")).startswith(b"%PDF")
+
+
+def test_picture_that_cannot_be_printed_is_not_left_out_silently(renderer: Renderer) -> None:
+    head = (
+        b"IHDR" + struct.pack(">II", 30_000, 30_000) + PIXEL[24:29]
+    )  # says that it is 30,000 x 30,000 pixels
+    bomb = PIXEL[:12] + head + struct.pack(">I", zlib.crc32(head)) + PIXEL[33:]
+    with pytest.raises(Invalid) as caught:
+        renderer.render(signed("承诺书", "member", picture=bomb), timeout=60)
+    assert caught.value.code == "bad-picture"
+
+
+def test_deep_document_is_refused() -> None:
+    body = "<w:tbl><w:tblPr/><w:tr><w:tc>" * 200 + "<w:p/>" + "</w:tc></w:tr></w:tbl>" * 200
+    with Renderer() as renderer, pytest.raises(Invalid):
+        renderer.render(with_body(body))
+
+
+def test_bad_document_says_why(renderer: Renderer) -> None:
+    with pytest.raises(Invalid) as caught:
+        renderer.render(b"not a docx")
+    assert caught.value.code == "not-a-docx"
+
+
+def test_printer_reaches_neither_network_nor_files() -> None:
+    hits = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            hits.append(self.path)
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    render = pdf._printer()
+    content = render(
+        f'<link rel=stylesheet href="{url}/css"><link rel=attachment href="file:///etc/hostname">'
+        f"<style>@import url({url}/import);@font-face{{font-family:x;src:url({url}/font)}}</style>"
+        f'<p style="font-family:x">公<a rel=attachment href="file:///etc/hostname">文</a>'
+    )
+    for picture in (
+        f'<img src="{url}/img">',
+        f'<object data="{url}/object"></object>',
+        '<img src="file:///etc/passwd">',
+        f'<p style="background:url({url}/background)">文</p>',
+        f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{url}/svg" width="9" height="9"/></svg>',
+    ):
+        with contextlib.suppress(Invalid):
+            render(picture)
+    server.shutdown()
+    assert hits == [] and b"EmbeddedFile" not in content
+
+
+def test_workers_see_no_secrets_and_end_with_the_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LVZE_SECRET_KEY", "k" * 40)
+    renderer = Renderer()
+    renderer.render(filled("整改通知书"))
+    worker = renderer._idle.queue[0]
+    assert worker is not None
+    process = worker._process.pid
+    assert b"LVZE_SECRET_KEY" not in Path(f"/proc/{process}/environ").read_bytes()
+    renderer.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    with pytest.raises(RuntimeError):
+        renderer.render(b"")
+
+
+def test_worker_that_died_is_replaced(renderer: Renderer) -> None:
+    renderer.render(filled("整改通知书"))
+    worker = renderer._idle.queue[0]
+    assert worker is not None
+    worker._process.kill()
+    worker._process.wait()
+    assert renderer.render(filled("整改通知书")).startswith(b"%PDF")
+
+
+def test_threads_share_the_workers(renderer: Renderer) -> None:
+    documents = [filled("整改通知书", 姓名=name) for name in "甲乙丙丁"]
+    alone = [renderer.render(document) for document in documents]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(renderer.render, documents)) == alone
+    assert len(set(alone)) == 4
