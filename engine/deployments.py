@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from engine import blobs, dmn, forms, ledgers, rules, values
 from engine.bpmn.execution import Process
 from engine.bpmn.parser import parse_xml
+from engine.clock import local
 from engine.database import Table, UtcDateTime, Values
 from engine.errors import Finding, NotFound, Refused
 
@@ -194,9 +195,12 @@ class Loaded:
             name: ledgers.load(content[name]) for name in process_ledgers(self.process) if name in content
         }
 
-    def decide(self, resource: str, decision: str, variables: Mapping[str, Any]) -> tuple[Any, list[Any]]:
-        result = self.decisions[resource].decide(decision, variables)
-        return result.value, list(result.matched)
+    def decide(
+        self, resource: str, decision: str, variables: Mapping[str, Any], now: datetime
+    ) -> tuple[Any, list[Any]]:
+        """The decision's value, and the rules that matched as (table, number, id)."""
+        result = self.decisions[resource].decide(decision, variables, now=local(now))
+        return result.value, [[match.table, match.rule, match.rule_id] for match in result.matched]
 
 
 def process_ledgers(process: Process) -> set[str]:

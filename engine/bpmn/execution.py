@@ -29,8 +29,8 @@ from engine.bpmn.specs import CONVERTERS, Parser, Timer, WaitingTask
 from engine.clock import SHANGHAI
 from engine.errors import Finding, LvzeError, NotExecutable, Refused
 
-#: (decision resource, decision, variables) -> (value, rules that matched)
-Decide = Callable[[str, str, Mapping[str, Any]], tuple[Any, list[Any]]]
+#: (decision resource, decision, variables, business time) -> (value, rules that matched)
+Decide = Callable[[str, str, Mapping[str, Any], datetime], tuple[Any, list[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class _ScriptEngine:
         element = self.model.elements[element_id]
         assert element.decision is not None
         resource, decision, variable = element.decision
-        value, matched = self.context.decide(resource, decision, task.data)
+        value, matched = self.context.decide(resource, decision, task.data, self.context.now)
         task.data[variable or decision] = value
         self.decided.append(Decided(element, decision, value, matched))
 
@@ -337,6 +337,12 @@ class Process:
                         marks.setdefault(task.task_spec.bpmn_id, "done")
         return marks
 
+    def _dumped(self, workflow: BpmnWorkflow) -> str:
+        try:
+            return states.dump(workflow)
+        except TypeError as error:  # FEEL knows values that a variable cannot keep, such as a function or the year 20000
+            raise NotExecutable("value", f"有一个变量的值不能保存（{error}），请检查给它赋值的表达式。") from error
+
     def _throw(self, workflow: BpmnWorkflow, task: Task, code: str) -> None:
         for sibling in task.parent.children if task.parent is not None else ():
             spec = sibling.task_spec
@@ -377,7 +383,7 @@ class Process:
         gone = {key: task for key, task in before.items() if key not in after and key != completed}
         ended = workflow.is_completed()
         return Step(
-            state=states.dump(workflow),
+            state=self._dumped(workflow),
             opened=opened,
             cancelled=[k for k, t in gone.items() if isinstance(t.task_spec, WaitingTask)],
             scheduled=scheduled,

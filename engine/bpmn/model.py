@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from engine import feel
+from engine.clock import local
 from engine.errors import NotExecutable
 
 
@@ -28,8 +29,8 @@ def evaluate(text: str, data: Mapping[str, Any], now: datetime | None = None) ->
     """The value of a FEEL expression, with or without a leading ``=``."""
     source = text.strip().removeprefix("=")
     try:
-        return feel.evaluate(source, data, now=now)
-    except feel.FeelSyntaxError as error:
+        return feel.evaluate(source, data, now=None if now is None else local(now))
+    except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
         raise NotExecutable("expression", f"表达式“{source}”无法计算：{error}", expression=source) from error
 
 

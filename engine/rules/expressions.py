@@ -76,5 +76,5 @@ def _loop(element: Element) -> Iterator[Finding]:
 def _parses(source: str, element: str, label: str) -> Iterator[Finding]:
     try:
         feel.compile(source)
-    except feel.FeelSyntaxError as error:
+    except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
         yield Finding("expressions", f"{label}“{source}”不是有效的表达式：{error}", element)

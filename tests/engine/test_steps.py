@@ -25,7 +25,7 @@ from tests.engine.drawing import (
 )
 
 NOW = datetime(2026, 3, 5, 1, 0, tzinfo=UTC)
-CONTEXT = Context(NOW, lambda resource, decision, data: (None, []))
+CONTEXT = Context(NOW, lambda resource, decision, data, now: (None, []))
 
 
 class Run:
@@ -276,3 +276,10 @@ def test_what_is_no_bpmn_is_refused_with_a_finding() -> None:
     ):
         with pytest.raises(Refused):
             Process.compile(content)
+
+
+def test_a_value_that_cannot_be_kept_is_refused_in_words() -> None:
+    run = Run(draw("p", start(), user("a"), user("b"), end(), path("start", "a", "b", "end")))
+    with pytest.raises(NotExecutable, match="不能保存"):
+        run.complete("a", x=object())
+    assert list(run.open) == ["a"]
