@@ -718,6 +718,10 @@ class ProcessEngine:
     def workbook_template(self) -> bytes:
         return workbook.template_workbook()
 
+    def demo_password(self) -> str:
+        """The demo accounts' password: random, made once an installation, so that it can be printed again."""
+        return demo.password(self.settings.home)
+
     def load_demo(self, text: str, *, password: str | None = None) -> list[DemoAccount]:
         """Load a demo organisation (``organisation.demo``); with a password its accounts too."""
         with self._administer(None, "organisation", "demo-loaded") as (session, at):

