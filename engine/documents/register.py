@@ -740,10 +740,16 @@ def _make(
                 signer_name=granted["name"],
                 comment=f"《{document.title}》{slot.label}，{local(at):%Y-%m-%d %H:%M}",
                 at=at,
+                bind_picture=slot in _bound(document),
             )
             prepared.contents.append((part, "application/xml"))
             own |= {"xml_digest": blobs.digest_of(part), "certificate_id": certificate.id}
         prepared.rows.append(own)
+
+
+def _bound(document: Document) -> list[SignatureSlot]:
+    """The two slots whose pictures every viewer shows (``signing.signature_part``): persons before seals."""
+    return sorted(document.slots, key=lambda slot: (slot.kind == "印章", slot.position))[:2]
 
 
 def _bases(session: Session, digests: Sequence[str]) -> dict[str, bytes]:

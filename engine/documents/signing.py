@@ -76,6 +76,7 @@ POLICY_TEXT = "签名人对文件的确切字节负责：规范打包，不压�
 
 HEADER = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 SIGNATURE_ID = "idPackageSignature"
+PICTURE_ID = "idValidSigLnImg"
 
 
 def base_package(docx: bytes) -> bytes:
@@ -154,6 +155,7 @@ def signature_part(
     signer_name: str,
     comment: str,
     at: datetime,
+    bind_picture: bool = True,
 ) -> bytes:
     """Sign the base package: the XML of one signature. Pure and without state; about 5 ms with RSA-2048.
 
@@ -164,6 +166,10 @@ def signature_part(
     :param image_png: the handwriting or the seal, for the line
     :param capacity: 职务 in which the person signs (XAdES ClaimedRole; also in the comment that Word shows)
     :param at: the moment of signing, with a time zone; written in UTC to the second
+    :param bind_picture: sign the line's picture by reference, as Word does. Where a file has more than two such pictures,
+        LibreOffice 7 takes every further one for a forgery: it looks them up by a name that is the same in all signatures.
+        Without, the signature is valid there and the line stays empty; ``verification`` compares the picture with its copy in
+        the signed Office object.
     """
     image = base64.b64encode(image_png).decode() if image_png and line_id else ""
     certificates = [c.public_bytes(Encoding.DER) for c in (certificate, *chain)]
@@ -174,15 +180,16 @@ def signature_part(
     text = "" if image else signer_name
     properties = _signed_properties(mark, certificates, capacity, comment, moment)
     objects = [_package_object(mark, base, moment), _office_object(mark, line_id, image, text, words)]
+    signed = list(objects)
     if image:
+        objects.append(_tag("Object", image, xmlns=DSIG, Id=PICTURE_ID))
+    if image and bind_picture:
         struck = base64.b64encode(_struck_out()).decode()
-        objects += [
-            _tag("Object", image, xmlns=DSIG, Id="idValidSigLnImg"),
-            _tag("Object", struck, xmlns=DSIG, Id="idInvalidSigLnImg"),
-        ]
+        objects.append(_tag("Object", struck, xmlns=DSIG, Id="idInvalidSigLnImg"))
+        signed = objects
     method = RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256
     references = [
-        _reference(f"#{_id_of(found)}", _digest(found.encode()), kind=f"{DSIG}Object") for found in objects
+        _reference(f"#{_id_of(found)}", _digest(found.encode()), kind=f"{DSIG}Object") for found in signed
     ]
     references.insert(
         2,
@@ -240,7 +247,7 @@ def signature_pictures(content: bytes) -> dict[str, bytes]:
         root = parse_xml(parts[name])
         line = root.findtext(f".//{{{OFFICE}}}SetupID")
         for element in root.iter(f"{{{DSIG}}}Object"):
-            if line and element.get("Id") == "idValidSigLnImg" and element.text:
+            if line and element.get("Id") == PICTURE_ID and element.text:
                 pictures[line] = base64.b64decode(element.text)
     return pictures
 

@@ -75,6 +75,7 @@ SLOTS = {
     "issuer": ("陈志强", "党工委书记"),
     "recipient": ("李建国", "党委书记"),
     "issuer_seal": ("中共云溪市直机关工作委员会", "印章"),
+    "recipient_seal": ("中共云溪市财政局委员会", "印章"),
 }
 
 
@@ -101,6 +102,7 @@ def part(slot: str, *, elliptic: bool = False) -> bytes:
         signer_name=name,
         comment="责任书<2026>&“签订”",
         at=AT,
+        bind_picture=list(SLOTS).index(slot) < 2,
     )
 
 

@@ -38,7 +38,7 @@ def edited(name: str, edit: Callable[[bytes], bytes]) -> bytes:
 
 def test_untouched() -> None:
     found = verify(signers.signed(), trusted=[signers.authority().certificate], at=signers.AT)
-    assert found.valid and not found.changes and len(found.signatures) == 3
+    assert found.valid and not found.changes and len(found.signatures) == 4
 
 
 def test_every_flipped_bit_is_found() -> None:
@@ -169,6 +169,19 @@ def test_wrapped_signature() -> None:
     assert "出现两次" in found.signatures[0].problems[0]
 
 
+def test_a_picture_that_is_not_signed_by_reference_is_bound_all_the_same() -> None:
+    seal, name = "_xmlsignatures/sig3.xml", "签名的图片被替换"
+    picture = rb'(Id="idValidSigLnImg">)[^<]*'
+    for edit in (
+        lambda c: re.sub(picture, rb"\1AAAA", c),
+        lambda c: re.sub(picture, rb"\1", c),
+        lambda c: c.replace(b'Id="idValidSigLnImg"', b'Encoding="x" Id="idValidSigLnImg"'),
+        lambda c: c.replace(b"<Object>", b'<Object Id="new">x</Object><Object>'),
+    ):
+        found = refused(edited(seal, edit), "sig3.xml")
+        assert name in "".join(found.signatures[2].problems)
+
+
 def test_packed_again_by_another_tool() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -259,8 +272,8 @@ def test_outside_the_certificate(days: int, says: str) -> None:
 
 def test_signed_in_the_future_or_after_revocation() -> None:
     future = verify(signers.signed(), at=signers.AT - timedelta(seconds=1))
-    assert [s.problems for s in future.signatures] == [["签署时间晚于现在。"]] * 3
+    assert [s.problems for s in future.signatures] == [["签署时间晚于现在。"]] * 4
     serial = signers.signer("陈志强").certificate.serial_number
     revoked = verify(signers.signed(), revoked={serial: signers.AT - timedelta(days=1)})
-    assert [s.valid for s in revoked.signatures] == [False, True, True]
+    assert [s.valid for s in revoked.signatures] == [False, True, True, True]
     assert verify(signers.signed(), revoked={serial: signers.AT + timedelta(days=1)}).valid
