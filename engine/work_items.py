@@ -273,7 +273,7 @@ def complete(
             "意见": opinion,
             "结果": signed.outcome if signed else None,
             "方式": signed.way if signed else None,
-            "原因": signed.reason if signed else None,
+            "理由": signed.reason if signed else None,
             "签名": authorization,
         }
     item.closed_at, item.closing, item.completed_by_id, item.draft = at, "completed", by, None
@@ -476,6 +476,8 @@ def prepare_signature(
             return None  # the completion itself says what is wrong, field by field
         if evaluate(element.signature.required, {**before, **results}, at) is not True:
             return None
+    if element.signature.deferred:
+        register.require_shown(session, asked.documents, signature)
     return register.prepare(
         session,
         signature,

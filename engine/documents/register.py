@@ -469,17 +469,28 @@ def prepare(
     }
     prepared = Prepared(handed.outcome, handed.way, handed.reason, authorization, [], contents)
     found = _open(session, documents, slot, person_id if handed.outcome == "已签" else None)
+    _require_shown(found, handed)
+    picture = handed.handwriting.picture if handed.handwriting else None
+    _make(session, prepared, found, picture=picture, passphrase=passphrase, at=at)
+    return prepared
+
+
+def require_shown(session: Session, ids: Sequence[int], handed: Signing) -> None:
+    """What the signer saw must be what stands in the register now.
+
+    :raises Conflict: ``document-changed``
+    """
+    _require_shown(_documents(session, ids), handed)
+
+
+def _require_shown(found: Iterable[Document], handed: Signing) -> None:
     for document in found:
-        shown = handed.shown.get(document.id)
-        if shown != document.digest:
+        if handed.shown.get(document.id) != document.digest:
             raise Conflict(
                 "document-changed",
                 f"《{document.title}》在您打开之后有了改动，请刷新页面，阅读新的内容后再签。",
                 document=document.id,
             )
-    picture = handed.handwriting.picture if handed.handwriting else None
-    _make(session, prepared, found, picture=picture, passphrase=passphrase, at=at)
-    return prepared
 
 
 def store(session: Session, prepared: Prepared, *, work_item_id: int | None = None, at: datetime) -> None:
