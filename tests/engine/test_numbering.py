@@ -74,7 +74,9 @@ def test_eight_threads_with_failures_leave_no_gap(database: Database, agency: in
     assert last == len(found) > 50
 
 
-def test_cancelled_number_stays_with_its_reason_and_is_not_used_again(database: Database, agency: int) -> None:
+def test_cancelled_number_stays_with_its_reason_and_is_not_used_again(
+    database: Database, agency: int
+) -> None:
     issue(database, agency)
     with database.write() as session:
         number = session.scalars(select(DocumentNumber)).one()
