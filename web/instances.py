@@ -5,7 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, render_template
 
 from web.current import engine, person_id
-from web.wording import lines
+from web.wording import lines, value
+
+#: Lines of the children's history that a page shows: the latest.
+BELOW = 300
 
 instances = Blueprint("instances", __name__, url_prefix="/instances")
 
@@ -14,7 +17,17 @@ instances = Blueprint("instances", __name__, url_prefix="/instances")
 def show(id: int) -> str:
     view = engine.instance(id, by=person_id())
     history = lines(engine.timeline(id, by=person_id()))
-    return render_template("instances/show.html", view=view, instance=view.instance, lines=history)
+    own = [line for line in history if line.stream == view.instance.stream]
+    below = [line for line in history if line.stream != view.instance.stream]
+    places = {child.stream: value(child.item) for each in view.fanouts for child in each.children}
+    return render_template(
+        "instances/show.html",
+        view=view,
+        instance=view.instance,
+        lines=own,
+        below=below[-BELOW:],
+        places=places,
+    )
 
 
 @instances.get("/<int:id>/diagram")

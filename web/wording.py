@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -113,6 +113,7 @@ class Line:
     who: str = ""
     kind: str = ""
     opinion: str = ""
+    stream: str = ""
 
 
 def lines(events: Iterable[Event]) -> list[Line]:
@@ -120,7 +121,8 @@ def lines(events: Iterable[Event]) -> list[Line]:
     events = list(events)
     people = {event.person_id for event in events} | {_for(event) for event in events}
     names = engine.names([person for person in people if person is not None])
-    return [line for event in events if (line := _line(event, names)) is not None]
+    worded = ((event, _line(event, names)) for event in events)
+    return [replace(line, stream=event.stream) for event, line in worded if line is not None]
 
 
 def _for(event: Event) -> int | None:
@@ -132,6 +134,8 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
     payload = event.payload if isinstance(event.payload, Mapping) else {}
     title = payload.get("title", "")
     match event.code:
+        case "started" if event.person_id is None:
+            return Line(event.at, _("开始"), kind="auto")
         case "started":
             what = _("发起")
         case "opened":
