@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -224,10 +225,13 @@ def run_one(runtime: Runtime) -> bool:
 class Workers:
     """Threads that run jobs inside the server. A ring wakes them at once; without one they look every second."""
 
+    #: seconds
     POLL = 1.0
+    SEAL = 60.0
 
     def __init__(self, runtime: Runtime, threads: int) -> None:
         self._runtime = runtime
+        self._seal_after = time.monotonic() + self.SEAL
         self._stop = threading.Event()
         self._ring = threading.Semaphore(0)
         self._threads = [
@@ -257,4 +261,19 @@ class Workers:
                 logger.exception("a worker could not reach its jobs")
                 worked = False
             if not worked:
+                self._seal()
                 self._ring.acquire(timeout=self.POLL)
+
+    def _seal(self) -> None:
+        """Seal the history's new heads, once a minute, when there is nothing else to do."""
+        from engine import checkpoints
+
+        if time.monotonic() < self._seal_after:
+            return
+        self._seal_after = time.monotonic() + self.SEAL
+        try:
+            with self._runtime.database.write() as session:
+                passphrase = self._runtime.settings.passphrase
+                checkpoints.seal(session, passphrase=passphrase, at=self._runtime.clock.now())
+        except Exception:
+            logger.exception("the history could not be sealed")

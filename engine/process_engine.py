@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from engine import (
     blobs,
+    checkpoints,
     deployments,
     history,
     inbox,
@@ -388,6 +389,16 @@ class ProcessEngine:
         """
         with self._administer(by, "organisation", "seal-granted", unit=unit_id, demo=False) as (session, at):
             return seals.upload(session, unit_id=unit_id, picture=picture, by=by, at=at)
+
+    def seal_history(self) -> None:
+        """Sign the heads of all streams that grew (``engine.checkpoints``); workers do it once a minute."""
+        with self._write() as (session, at):
+            checkpoints.seal(session, passphrase=self.settings.passphrase, at=at)
+
+    def verify_history(self) -> list[str]:
+        """Walk every stream and every checkpoint; a sentence for each fault, none where all is as it was written."""
+        with self._read() as session:
+            return [*history.verify(session), *checkpoints.verify(session)]
 
     def names(self, person_ids: Iterable[int]) -> dict[int, str]:
         """Person id -> name, for whoever has to word a history."""

@@ -3,6 +3,7 @@
 from engine import (  # noqa: F401
     assignment,
     blobs,
+    checkpoints,
     deployments,
     fanout,
     history,

@@ -71,7 +71,7 @@ def create_authority(session: Session, *, name: str, passphrase: str, at: dateti
 
     :raises Conflict: ``authority-exists``
     """
-    if _authorities(session):
+    if authorities(session):
         raise Conflict("authority-exists", "本系统已有证书机构，不能再建一个：已签发的签名都由它证明。")
     key = rsa.generate_private_key(65537, 3072)
     subject = x509.Name(
@@ -136,7 +136,7 @@ def load_key(certificate: Certificate, passphrase: str) -> rsa.RSAPrivateKey:
 
 def trusted(session: Session) -> list[x509.Certificate]:
     """The authorities that this installation trusts."""
-    return [authority.x509 for authority in _authorities(session)]
+    return [authority.x509 for authority in authorities(session)]
 
 
 def chain(session: Session) -> list[x509.Certificate]:
@@ -160,14 +160,15 @@ def authority_pem(session: Session) -> str:
     return "".join(authority.certificate_pem for authority in _required(session))
 
 
-def _authorities(session: Session) -> Sequence[Certificate]:
+def authorities(session: Session) -> Sequence[Certificate]:
+    """The installation's own authorities, newest first."""
     return session.scalars(
         select(Certificate).where(Certificate.is_authority.is_(True)).order_by(Certificate.id.desc())
     ).all()
 
 
 def _required(session: Session) -> Sequence[Certificate]:
-    found = _authorities(session)
+    found = authorities(session)
     if not found:
         raise NotFound("no-authority", "本系统还没有证书机构，不能签名。请先运行 lvze init。")
     return found

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 
 from engine import (
     Conflict,
@@ -19,6 +19,7 @@ from engine import (
     ProcessEngine,
     Refused,
     SettableClock,
+    checkpoints,
     history,
 )
 from engine.database import Database
@@ -328,8 +329,8 @@ def test_a_called_process_gets_what_is_declared_and_returns_what_is_declared(
     called = draw("called", start(), user("内"), end(), path("start", "内", "end"))
     fresh().deploy({"called.bpmn": called})
     inputs = ours("input", name="initiator", value="=initiator") + ours("input", name="年度", value="=2026")
-    call = node("callActivity", "call", f"<bpmn:extensionElements>{inputs}{ours('output', name='总', value='=年度 + 1')}</bpmn:extensionElements>",
-                calledElement="called")  # fmt: skip
+    call = node("callActivity", "call", f"<bpmn:extensionElements>{inputs}"
+                f"{ours('output', name='总', value='=年度 + 1')}</bpmn:extensionElements>", calledElement="called")  # fmt: skip
     xml = draw("p", start(), user("a"), call, user("b"), end(), path("start", "a", "call", "b", "end"))
     instance = begin(fresh(), xml, world.member)
     fresh().complete(todo(fresh(), world.member)["a"], by=world.member)
@@ -344,7 +345,8 @@ def test_a_called_process_gets_what_is_declared_and_returns_what_is_declared(
 
 def test_a_process_calls_itself_in_its_own_version(engine: ProcessEngine, world: World) -> None:
     call = node("callActivity", "call", f"<bpmn:extensionElements>{ours('input', name='initiator', value='=initiator')}"
-                f"{ours('input', name='深', value='=if 深 = null then 1 else 深 + 1')}</bpmn:extensionElements>", calledElement="p")  # fmt: skip
+                f"{ours('input', name='深', value='=if 深 = null then 1 else 深 + 1')}"
+                "</bpmn:extensionElements>", calledElement="p")  # fmt: skip
     xml = draw("p", start(), user("a"), node("exclusiveGateway", "g", default="g_end"), call, end(),
                path("start", "a", "g"), flow("g", "end"), flow("g", "call", "深 = null or 2 > 深"), path("call", "end"))  # fmt: skip
     begin(engine, xml, world.member)
@@ -403,6 +405,25 @@ def test_the_chain_shows_a_changed_line(engine: ProcessEngine, world: World, dat
         assert len(list(history.verify(session))) == 1
 
 
+def test_a_checkpoint_shows_lines_that_were_cut_off(
+    engine: ProcessEngine, world: World, database: Database
+) -> None:
+    engine.create_authority()
+    instance = begin(engine, draw("p", start(), user("a"), end(), path("start", "a", "end")), world.member)
+    engine.seal_history()
+    engine.complete(todo(engine, world.member)["a"], by=world.member)
+    engine.seal_history()
+    assert engine.verify_history() == []
+    with database.write() as session:
+        session.execute(
+            delete(history.Event).where(history.Event.stream == f"instance:{instance}", history.Event.seq > 2)
+        )
+    assert any("检查点不符" in fault for fault in engine.verify_history())
+    with database.write() as session:
+        session.scalars(select(checkpoints.Checkpoint)).first().heads = {}
+    assert any("已被改动" in fault for fault in engine.verify_history())
+
+
 def test_a_failing_operation_becomes_an_incident_with_the_real_error(
     engine: ProcessEngine, world: World, clock: SettableClock
 ) -> None:
@@ -433,8 +454,13 @@ def test_a_completion_costs_at_most_ten_statements_and_one_commit(
         statements: list[str] = []
         commits: list[int] = []
         connections = engine._runtime.database.engine
-        note = lambda conn, cursor, statement, *rest: statements.append(statement)  # noqa: E731
-        done = lambda conn: commits.append(1)  # noqa: E731
+
+        def note(conn: Any, cursor: Any, statement: str, *rest: Any, into: list[str] = statements) -> None:
+            into.append(statement)
+
+        def done(conn: Any, into: list[int] = commits) -> None:
+            into.append(1)
+
         event.listen(connections, "before_cursor_execute", note)
         event.listen(connections, "commit", done)
         engine.complete(item, by=world.member)

@@ -61,9 +61,9 @@ def test_a_line_of_tasks() -> None:
     run.complete("a", 意见="同意")
     assert list(run.open) == ["b"]
     step = run.complete("b")
-    assert (
-        step.ended and step.data["意见"] == "同意" and step.passed == ["b", "end"] or step.passed == ["end"]
-    )
+    assert (step.ended and step.data["意见"] == "同意" and step.passed == ["b", "end"]) or step.passed == [
+        "end"
+    ]
 
 
 def test_a_gateway_reads_feel_with_chinese_names() -> None:

@@ -23,6 +23,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_blob")),
     )
     op.create_table(
+        "checkpoint",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("sealed_at", database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("last_event_id", sa.Integer(), nullable=False),
+        sa.Column("heads", database.Values(), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkpoint")),
+    )
+    op.create_table(
         "department",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
@@ -959,5 +970,6 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_department_parent_id"), table_name="department")
     op.drop_table("department")
+    op.drop_table("checkpoint")
     op.drop_table("blob")
     # ### end Alembic commands ###
