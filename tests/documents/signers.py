@@ -87,8 +87,8 @@ def letter() -> bytes:
 
 
 @functools.cache
-def part(slot: str, *, elliptic: bool = False) -> bytes:
-    """The signature of a slot of the letter."""
+def part(slot: str, *, elliptic: bool = False, bind_picture: bool | None = None) -> bytes:
+    """The signature of a slot of the letter; the pictures of the first two slots are signed by reference."""
     name, capacity = SLOTS[slot]
     who = signer(name, True) if elliptic else signer(name)
     return signature_part(
@@ -102,7 +102,7 @@ def part(slot: str, *, elliptic: bool = False) -> bytes:
         signer_name=name,
         comment="责任书<2026>&“签订”",
         at=AT,
-        bind_picture=list(SLOTS).index(slot) < 2,
+        bind_picture=list(SLOTS).index(slot) < 2 if bind_picture is None else bind_picture,
     )
 
 

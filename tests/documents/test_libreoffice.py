@@ -1,0 +1,121 @@
+"""What LibreOffice says of our signatures, and whether it shows handwriting and seals."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine.documents import pages
+from engine.documents.package import read_package, write_package
+from engine.documents.signature_lines import line_id
+from engine.documents.signing import assemble
+from tests.documents import signers
+
+# LibreOffice's own Basic asks its own signature service: no bridge to Python is needed.
+LIBRARIES = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE library:libraries PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "libraries.dtd">
+<library:libraries xmlns:library="http://openoffice.org/2000/library" xmlns:xlink="http://www.w3.org/1999/xlink">
+ <library:library library:name="Standard" xlink:href="$(USER)/basic/Standard/script.xlb/" xlink:type="simple"
+  library:link="false"/>
+</library:libraries>"""
+LIBRARY = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE library:library PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "library.dtd">
+<library:library xmlns:library="http://openoffice.org/2000/library" library:name="Standard" library:readonly="false"
+ library:passwordprotected="false"><library:element library:name="Verify"/></library:library>"""
+MODULE = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE script:module PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "module.dtd">
+<script:module xmlns:script="http://openoffice.org/2000/script" script:name="Verify" script:language="StarBasic">
+Sub Main(source As String, report As String)
+  Dim format(0) As New com.sun.star.beans.PropertyValue
+  format(0).Name = "StorageFormat"
+  format(0).Value = "ZipFormat"
+  factory = createUnoService("com.sun.star.embed.StorageFactory")
+  storage = factory.createInstanceWithArguments(Array(ConvertToURL(source), 1, format()))
+  service = com.sun.star.security.DocumentDigitalSignatures.createWithVersion("1.2")
+  found = service.verifyDocumentContentSignatures(storage, Nothing)
+  file = FreeFile
+  Open report For Output As #file
+  For i = LBound(found) To UBound(found)
+    Print #file, CStr(found(i).SignatureIsValid) &amp; ";" &amp; found(i).Signer.SubjectName &amp; ";" &amp; found(i).SignatureLineId
+  Next
+  Close #file
+End Sub
+</script:module>"""
+
+
+class Office:
+    """LibreOffice with a profile of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.run("--terminate_after_init")  # the first start makes a profile and would write over the macro
+        basic = folder / "profile/user/basic"
+        (basic / "Standard").mkdir(parents=True, exist_ok=True)
+        (basic / "script.xlc").write_text(LIBRARIES)
+        (basic / "Standard/script.xlb").write_text(LIBRARY)
+        (basic / "Standard/Verify.xba").write_text(MODULE)
+
+    def run(self, *arguments: str) -> None:
+        profile = f"-env:UserInstallation=file://{self.folder}/profile"
+        subprocess.run(
+            ["soffice", "--headless", profile, *arguments], capture_output=True, timeout=150, check=True
+        )
+
+    def verify(self, docx: bytes) -> list[list[str]]:
+        """[valid, signer, line id] of every signature."""
+        source, report = self.folder / "source.docx", self.folder / "report.txt"
+        source.write_bytes(docx)
+        report.unlink(missing_ok=True)
+        self.run(f'macro:///Standard.Verify.Main("{source}","{report}")')
+        return [line.split(";") for line in report.read_text().splitlines()]
+
+    def last_page(self, docx: bytes) -> Image.Image:
+        (self.folder / "shown.docx").write_bytes(docx)
+        self.run("--convert-to", "pdf", "--outdir", str(self.folder), str(self.folder / "shown.docx"))
+        pictures = pages.page_pictures((self.folder / "shown.pdf").read_bytes(), dpi=60)
+        return Image.open(io.BytesIO(pictures[-1])).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    if shutil.which("soffice") is None:
+        pytest.skip("LibreOffice cannot be asked: soffice is not installed")
+    return Office(tmp_path_factory.mktemp("libreoffice"))
+
+
+def test_libreoffice_accepts_four_signatures(office: Office) -> None:
+    expected = [["True", f"CN={name}", line_id(slot)] for slot, (name, _) in signers.SLOTS.items()]
+    assert office.verify(signers.signed()) == expected
+
+
+def test_libreoffice_rejects_a_changed_letter(office: Office) -> None:
+    parts = read_package(signers.signed("issuer", "recipient"))
+    parts["word/document.xml"] = parts["word/document.xml"].replace("李建国".encode(), "李建军".encode())
+    assert [valid for valid, _, _ in office.verify(write_package(parts))] == ["False", "False"]
+
+
+def _ink(page: Image.Image) -> tuple[int, int, int]:
+    """Blue pixels in the left half and the right half, red ones anywhere."""
+    blue, red = [0, 0], 0
+    for y in range(page.height):
+        for x in range(page.width):
+            r, g, b = page.getpixel((x, y))  # type: ignore[misc]
+            blue[2 * x // page.width] += b > r + 40 and b > g + 40
+            red += r > g + 80 and r > b + 80
+    return blue[0], blue[1], red
+
+
+def test_libreoffice_shows_each_handwriting_and_the_seal_once_signed(office: Office) -> None:
+    assert _ink(office.last_page(signers.letter())) == (0, 0, 0), "something shows before anybody signed"
+    left, right, red = _ink(office.last_page(signers.signed("issuer")))
+    assert left > 20 and right == 0 and red == 0
+    left, right, red = _ink(office.last_page(signers.signed("issuer", "recipient")))
+    assert left > 20 and right > 20 and red == 0
+    sealed = assemble(signers.letter(), [signers.part("issuer_seal", bind_picture=True)])
+    left, right, red = _ink(office.last_page(sealed))
+    assert left == right == 0 and red > 100

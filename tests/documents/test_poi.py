@@ -1,0 +1,91 @@
+"""What Apache POI, which shares no code with ours, says of our signatures."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.documents import signing
+from engine.documents.package import read_package, write_package
+from tests.documents import signers
+
+POI = Path(__file__).parent / "poi"
+
+
+@pytest.fixture(scope="session")
+def classpath() -> str:
+    """POI's jars, fetched once a machine by Maven; the list of them is kept beside other caches."""
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            pytest.skip(f"Apache POI cannot be asked: {program} is not installed")
+    pom = POI / "pom.xml"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "lvze"
+    listed = cache / f"poi-{hashlib.sha256(pom.read_bytes()).hexdigest()[:16]}.classpath"
+    if not listed.exists() or not all(Path(jar).exists() for jar in listed.read_text().split(os.pathsep)):
+        cache.mkdir(parents=True, exist_ok=True)
+        command = [
+            "mvn",
+            "-B",
+            "-q",
+            "-f",
+            str(pom),
+            "dependency:build-classpath",
+            f"-Dmdep.outputFile={listed}",
+        ]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        except subprocess.TimeoutExpired:
+            pytest.skip("Apache POI cannot be asked: Maven did not fetch it in four minutes")
+        if done.returncode:
+            listed.unlink(missing_ok=True)
+            pytest.skip(f"Apache POI cannot be asked: Maven could not fetch it: {done.stdout[-300:]}")
+    return listed.read_text()
+
+
+def test_poi_agrees(classpath: str, tmp_path: Path) -> None:
+    whole = read_package(signers.signed())
+    document, comment = whole["word/document.xml"], whole["_xmlsignatures/sig1.xml"]
+    files = {
+        "one": signers.signed("issuer"),
+        "four": signers.signed(),
+        "elliptic": signing.assemble(
+            signers.letter(), [signers.part("issuer", elliptic=True), signers.part("recipient")]
+        ),
+        "text": write_package(
+            whole | {"word/document.xml": document.replace("李建国".encode(), "李建军".encode())}
+        ),
+        "claim": write_package(
+            whole | {"_xmlsignatures/sig1.xml": comment.replace("书记".encode(), "委员".encode())}
+        ),
+        "unsigned": signers.letter(),
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.docx").write_bytes(content)
+    done = subprocess.run(
+        [
+            "java",
+            "-cp",
+            classpath,
+            str(POI / "Verify.java"),
+            *(str(tmp_path / f"{name}.docx") for name in files),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    said: dict[str, list[tuple[str, str]]] = {name: [] for name in files}
+    for line in done.stdout.splitlines():
+        file, valid, signer = line.split(";", 2)
+        said[Path(file).stem].append((valid, signer))
+    assert said["one"] == [("true", "CN=陈志强"), ("true", "all")]
+    assert said["four"] == [*(("true", f"CN={name}") for name, _ in signers.SLOTS.values()), ("true", "all")]
+    assert said["elliptic"] == [("true", "CN=陈志强"), ("true", "CN=李建国"), ("true", "all")]
+    assert said["text"] == [("false", "")] * 4 + [("false", "all")]
+    assert [valid for valid, _ in said["claim"]] == ["false", "true", "true", "true", "false"]
+    assert said["unsigned"] == [("false", "all")]
