@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from cryptography.x509 import load_pem_x509_certificates
 
 from engine import Finding, LvzeError, ProcessEngine, Refused, Settings, dmn, feel
 from engine.documents import fonts, verification
@@ -24,6 +25,13 @@ from engine.shipped import DOC_TEMPLATES, PROCESSES
 _ORGANISATION = Path(__file__).parent / "demo" / "organisation.yaml"
 
 
+class Refusal(click.ClickException):
+    """Exit code 1 with a sentence."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"错误：{self.format_message()}", file=file, err=file is None)
+
+
 class Commands(click.Group):
     """An error that the engine raises on purpose ends a command with its sentence and exit code 1."""
 
@@ -31,7 +39,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except LvzeError as error:
-            raise click.ClickException(str(error)) from None
+            raise Refusal(str(error)) from None
 
 
 @click.group(cls=Commands)
@@ -192,7 +200,10 @@ def decide(file: Path, decision: str, given: str) -> None:
     model = dmn.load(
         file.read_bytes(), resolve=lambda location: (file.parent / Path(location).name).read_bytes()
     )
-    click.echo(feel.text_of(model.decide(decision, _json_object(given))))
+    found = model.decide(decision, _json_object(given), now=datetime.now().astimezone())
+    click.echo(feel.text_of(found.value))
+    for warning in found.warnings:
+        click.secho(warning, fg="yellow", err=True)
 
 
 def _json_object(text: str) -> Mapping[str, Any]:
@@ -226,15 +237,32 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--authority",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="只认这个证书机构（PEM）。",
+)
 @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出。")
-def verify(file: Path, as_json: bool) -> None:
+def verify(file: Path, authority: Path | None, as_json: bool) -> None:
     """验证 .docx 的电子签名：谁、何时、以什么身份签的，签后改了什么。全部有效时退出码为 0。"""
-    found = verification.verify(file.read_bytes())
+    trusted = load_pem_x509_certificates(authority.read_bytes()) if authority else []
+    found = verification.verify(file.read_bytes(), trusted=trusted)
     if as_json:
         click.echo(json.dumps(_verification_json(found), ensure_ascii=False, indent=1))
     else:
         _print_verification(found)
+        if found.valid and authority is None:
+            click.echo("未核对证书机构；用 --authority 指定它的证书，可确认签名人身份。")
     sys.exit(0 if found.valid else 1)
+
+
+@main.command()
+def authority() -> None:
+    """输出本单位证书机构的证书（PEM），供外单位验证文件时使用。"""
+    with _engine() as engine:
+        engine.migrate()
+        engine.create_authority()
+        click.echo(engine.authority_pem(), nl=False)
 
 
 def _verification_json(found: verification.Verification) -> dict[str, Any]:
@@ -314,7 +342,7 @@ def _check_database() -> str:
 def _check_rendering() -> str:
     missing = [name for names in fonts.missing_files().values() for name in names]
     if missing:
-        raise click.ClickException(f"缺少字体 {missing[0]} 等 {len(missing)} 个文件，请运行 make setup。")
+        raise Refusal(f"缺少字体 {missing[0]} 等 {len(missing)} 个文件，请运行 make setup。")
     template = next(DOC_TEMPLATES.glob("承诺书.docx"))
     with Renderer() as renderer:
         return f"样张 {len(renderer.render(template.read_bytes())) // 1024} KB"
