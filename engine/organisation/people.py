@@ -252,7 +252,8 @@ def members(session: Session, unit_id: int, on: date) -> list[Person]:
 def names(session: Session, person_ids: Iterable[int]) -> dict[int, str]:
     """Person id -> name."""
     wanted = list(set(person_ids))
-    return dict(session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted))).tuples().all())
+    found = session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
+    return {person.id: person.name for person in found}
 
 
 def search(
