@@ -502,15 +502,19 @@ def store(session: Session, prepared: Prepared, *, work_item_id: int | None = No
         blobs.put_all(session, prepared.contents, at)
     if not prepared.rows:
         return
-    # A revision that was superseded since ``prepare`` must not be signed; the lock keeps it current until the commit.
-    revisions = [row["revision_id"] for row in prepared.rows]
-    current = session.scalars(
-        select(Revision.id)
+    # What was superseded or voided since ``prepare`` must not be signed; the lock keeps it in force until the commit.
+    revisions = {row["revision_id"] for row in prepared.rows}
+    current = session.execute(
+        select(Revision.id, Document.title, Document.voided_at)
+        .join(Document, Document.id == Revision.document_id)
         .where(Revision.id.in_(revisions), Revision.superseded_at.is_(None))
         .with_for_update(read=True)
     ).all()
-    if len(set(current)) < len(set(revisions)):
+    if len(current) < len(revisions):
         raise Conflict("document-changed", "文件刚刚有了改动，请刷新页面，阅读新的内容后再签。")
+    for _, title, voided_at in current:
+        if voided_at is not None:
+            raise Conflict("document-voided", f"《{title}》刚刚作废，不能再签署。")
     try:
         session.execute(insert(Signature), [{**row, "work_item_id": work_item_id} for row in prepared.rows])
     except IntegrityError as error:
@@ -767,7 +771,7 @@ def _bases(session: Session, digests: Sequence[str]) -> dict[str, bytes]:
     rows = session.execute(
         select(blobs.Blob.digest, blobs.Blob.content).where(blobs.Blob.digest.in_(set(digests)))
     )
-    return dict(rows.tuples().all())
+    return {row.digest: row.content for row in rows}
 
 
 def _require_live(document: Document) -> None:

@@ -1,0 +1,99 @@
+"""Seals: demo ones are drawn and say so, real ones are uploaded pictures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from sqlalchemy.orm import Session
+
+import engine.tables
+from engine import blobs
+from engine.database import Database
+from engine.documents import seals
+from engine.errors import Conflict, Invalid, NotFound
+from engine.organisation.units import Unit
+from tests.documents.signers import AT
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    database = Database(f"sqlite:///{tmp_path / 'seals.db'}")
+    engine.tables.metadata.create_all(database.engine)
+    with database.write() as session:
+        session.add(
+            Unit(
+                id=1,
+                kind="支部",
+                name="中共云溪市财政局支部委员会",
+                short_name="支部",
+                founded_on=date(2000, 1, 1),
+            )
+        )
+        session.flush()
+        yield session
+    database.close()
+
+
+def picture(size: tuple[int, int] = (400, 400), *, ground: int = 0, form: str = "PNG") -> bytes:
+    image = Image.new("RGBA" if form == "PNG" else "RGB", size, (255, 255, 255, ground))
+    ImageDraw.Draw(image).ellipse((9, 9, size[0] - 9, size[1] - 9), outline=(230, 0, 18, 255), width=9)
+    out = io.BytesIO()
+    image.save(out, form)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", ["中共云溪市财政局支部", "中共云溪市直属机关工作委员会组织宣传部第一联合支部委员会"]
+)
+def test_the_demo_seal(name: str) -> None:
+    image = Image.open(io.BytesIO(seals.draw_demo(name)))
+    assert image.size == (600, 600) and image.mode == "RGBA"
+    alpha = image.getchannel("A")
+    assert alpha.getpixel((0, 0)) == 0, "the ground is transparent"
+    assert alpha.getpixel((300, 8)) == 255, "the ring"
+    middle = alpha.crop((150, 250, 450, 350)).tobytes()
+    assert 0.1 < sum(a > 128 for a in middle) / len(middle) < 0.6, "演示专用 stands in the middle"
+    # Every letter and the four words: no glyph is missing.
+    assert seals.demo_svg(name).count("M") >= len(name) + 4
+
+
+def test_a_seal_needs_a_name() -> None:
+    with pytest.raises(Invalid):
+        seals.draw_demo("")
+
+
+def test_one_seal_is_in_use(session: Session) -> None:
+    with pytest.raises(NotFound):
+        seals.withdraw(session, 1, at=AT)
+    demo = seals.grant_demo(session, unit_id=1, name="中共云溪市财政局支部委员会", at=AT)
+    later = AT + timedelta(days=1)
+    real = seals.upload(session, unit_id=1, picture=picture(), by=None, at=later)
+    assert demo.withdrawn_at == later and seals.of_unit(session, 1) is real and not real.demo
+    assert Image.open(io.BytesIO(blobs.get(session, real.image_digest))).size == (400, 400)
+    with pytest.raises(Conflict):
+        seals.grant_demo(session, unit_id=1, name="中共云溪市财政局支部委员会", at=later)
+    seals.withdraw(session, 1, at=later)
+    assert seals.owners(session, [1], at=AT) == {1} and seals.owners(session, [1], at=later) == set()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x89PNG\r\n\x1a\n broken",
+        picture(form="JPEG"),
+        picture((100, 100)),
+        picture((400, 800)),
+        picture(ground=255),
+        picture() + b"\0" * (4 * 1024 * 1024),
+    ],
+)
+def test_pictures_that_cannot_be_a_seal(session: Session, content: bytes) -> None:
+    with pytest.raises(Invalid) as caught:
+        seals.upload(session, unit_id=1, picture=content, by=None, at=AT)
+    assert caught.value.code == "seal-picture"
