@@ -10,30 +10,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
+    Date,
     ForeignKey,
     Index,
     Select,
     String,
     and_,
+    bindparam,
     exists,
     func,
     insert,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, raiseload
 
 from engine.bpmn.model import Element, resolve
 from engine.database import Table
 from engine.errors import NotExecutable
-from engine.organisation import delegation, posts, units
+from engine.organisation import delegation, posts
 from engine.organisation.people import Person
 from engine.organisation.posts import Holding
-from engine.organisation.units import Unit
+from engine.organisation.units import Unit, UnitName
 
 if TYPE_CHECKING:
     from engine.work_items import WorkItem
@@ -94,9 +99,8 @@ def assign_ids(
     rows = [row for item, element, data in items for row in _rows(item, element, data, at)]
     superiors = {row["unit_id"] for row in rows if row["rank"] == VACANCY}
     if superiors:
-        parent = dict(
-            session.execute(select(Unit.id, Unit.parent_id).where(Unit.id.in_(superiors))).tuples().all()
-        )
+        above = session.execute(select(Unit.id, Unit.parent_id).where(Unit.id.in_(superiors)))
+        parent = {unit.id: unit.parent_id for unit in above}
         for row in rows:
             if row["rank"] == VACANCY:
                 row["unit_id"] = parent.get(row["unit_id"]) or row["unit_id"]
@@ -164,35 +168,60 @@ def _excluded(work_item: Any, person: Any) -> ColumnElement[bool]:
     return exists().where(out.work_item_id == work_item, out.excluded, out.person_id == person)
 
 
-def _mine(selves: Sequence[int], on: date) -> Select[Any]:
-    """(candidate, holding, person) rows through which these persons are eligible at the rank that counts today."""
-    held, better, theirs = aliased(Holding), aliased(Candidate), aliased(Holding)
-    # CASE keeps one column for "who this row means": the person named, or the holder of the post
-    person = _person(Candidate, held)
+# The statements below are put together once: that takes ten times longer than running them.
+_SELVES: Any = bindparam("selves", expanding=True)
+_ITEMS: Any = bindparam("items", expanding=True)
+_DAY: Any = bindparam("day", type_=Date)
+
+
+def _counts(person: Any) -> ColumnElement[bool]:
+    """The candidate's rank is the one that counts on ``day``, and the person whom it means is not excluded."""
+    better, theirs = aliased(Candidate), aliased(Holding)
     stands_before = (
         exists()
         .where(better.work_item_id == Candidate.work_item_id, better.rank < Candidate.rank, ~better.excluded)
         .where(
             or_(
                 and_(better.person_id.is_not(None), ~_excluded(better.work_item_id, better.person_id)),
-                exists().where(_holds(better, theirs, on), ~_excluded(better.work_item_id, theirs.person_id)),
+                exists().where(
+                    _holds(better, theirs, _DAY), ~_excluded(better.work_item_id, theirs.person_id)
+                ),
             )
         )
     )
+    return and_(~Candidate.excluded, ~_excluded(Candidate.work_item_id, person), ~stands_before)
+
+
+@cache
+def _eligible() -> Select[Any]:
+    """(candidate, holding, the unit's name, person, name of ``by``) rows through which ``selves`` may do ``items``."""
+    held, unit, named = aliased(Holding), aliased(UnitName), aliased(Person)
+    person = _person(Candidate, held)
     return (
-        select(Candidate, held, person.label("person_id"))
-        .outerjoin(held, _holds(Candidate, held, on))
-        .where(
-            ~Candidate.excluded,
-            person.in_(selves),
-            ~_excluded(Candidate.work_item_id, person),
-            ~stands_before,
-        )
+        select(Candidate, held, unit.name, person.label("person_id"), named.name)
+        .outerjoin(held, _holds(Candidate, held, _DAY))
+        .outerjoin(unit, and_(unit.unit_id == held.unit_id, unit.on(_DAY)))
+        .join(named, named.id == bindparam("by"))
+        .where(Candidate.work_item_id.in_(_ITEMS), person.in_(_SELVES), _counts(person))
+        .order_by(Candidate.rank)
+        # The holding's own eager joins are inner ones: they would drop the candidates that are persons.
+        .options(raiseload("*"))
+    )
+
+
+@cache
+def _items() -> CompoundSelect[Any]:
+    """The ids of work items for ``selves``: those that name them, and those for the posts they hold, each by its index."""
+    held = aliased(Holding)
+    return union_all(
+        select(Candidate.work_item_id).where(Candidate.person_id.in_(_SELVES), _counts(Candidate.person_id)),
+        select(Candidate.work_item_id)
+        .join(held, _holds(Candidate, held, _DAY))
+        .where(held.person_id.in_(_SELVES), _counts(held.person_id)),
     )
 
 
 def _person(candidate: Any, held: Any) -> ColumnElement[Any]:
-
     return func.coalesce(candidate.person_id, held.person_id)
 
 
@@ -203,35 +232,34 @@ def selves(session: Session, person_id: int, on: date) -> list[int]:
 
 def eligibility(session: Session, work_item_id: int, person_id: int, on: date) -> Eligibility | None:
     """How the person may act on the item today, or None."""
-    mine = (
-        _mine(selves(session, person_id, on), on)
-        .where(Candidate.work_item_id == work_item_id)
-        .order_by(Candidate.rank)
-    )
-    named = aliased(Person)
-    # The holding's own eager joins are inner ones: they would drop the candidates that are persons.
-    row = session.execute(
-        mine.add_columns(named.name).join(named, named.id == person_id).options(raiseload("*"))
-    ).first()
+    row = session.execute(_eligible(), _asked(session, [work_item_id], person_id, on)).first()
     if row is None:
         return None
-    candidate, holding, whose, name = row
+    candidate, holding, unit, whose, name = row
     return Eligibility(
         person_id=person_id,
         name=name,
         rank=candidate.rank,
-        post=posts.capacity(holding, units.name_on(session, holding.unit_id, on).name)
-        if holding is not None
-        else None,
+        post=posts.capacity(holding, unit) if holding is not None else None,
         unit_id=candidate.unit_id,
         on_behalf_of=whose if whose != person_id else None,
         vacancy=candidate.rank == VACANCY,
     )
 
 
-def items_of(person_ids: Sequence[int], on: date) -> Select[Any]:
-    """The ids of work items for which these persons are eligible today, open or closed."""
-    return _mine(person_ids, on).with_only_columns(Candidate.work_item_id)
+def _asked(session: Session, items: Sequence[int], person_id: int, on: date) -> dict[str, Any]:
+    return {"items": items, "selves": selves(session, person_id, on), "day": on, "by": person_id}
+
+
+def vacancies(session: Session, items: Sequence[int], person_id: int, on: date) -> set[int]:
+    """Those of the items that the person sees to because the posts asked for are vacant."""
+    rows = session.execute(_eligible(), _asked(session, items, person_id, on)) if items else ()
+    return {candidate.work_item_id for candidate, *_ in rows if candidate.rank == VACANCY}
+
+
+def items_of(session: Session, person_id: int, on: date) -> CompoundSelect[Any]:
+    """The ids of work items for which the person is eligible today, open or closed."""
+    return _items().params(selves=selves(session, person_id, on), day=on)
 
 
 def candidates(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +10,6 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from engine import assignment
-from engine.assignment import Candidate
 from engine.deployments import ProcessDefinition
 from engine.errors import Invalid
 from engine.instances import ProcessInstance
@@ -67,8 +65,7 @@ def rows(
         ]
     if box != "todo":
         raise Invalid("no-box", f"没有“{box}”这一栏；可选：待办、已办、我发起。")
-    selves = assignment.selves(session, person_id, on)
-    mine = assignment.items_of(selves, on)
+    mine = assignment.items_of(session, person_id, on)
     query = _items(WorkItem.closed_at.is_(None), _free(person_id), WorkItem.id.in_(mine))
     found = list(
         session.execute(
@@ -77,13 +74,13 @@ def rows(
             .offset(offset)
         )
     )
-    vacant = _vacant(session, selves, [item.id for item, _, _ in found], on)
+    vacant = assignment.vacancies(session, [item.id for item, _, _ in found], person_id, on)
     return [Row(item, instance, name, item.id in vacant) for item, instance, name in found]
 
 
 def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
     """Box -> number of lines."""
-    mine = assignment.items_of(assignment.selves(session, person_id, on), on)
+    mine = assignment.items_of(session, person_id, on)
     todo = (
         select(func.count())
         .select_from(WorkItem)
@@ -116,12 +113,3 @@ def _started(person_id: int) -> Select[ProcessInstance, str]:
         .join(ProcessDefinition, ProcessDefinition.id == ProcessInstance.definition_id)
         .where(ProcessInstance.started_by_id == person_id, ProcessInstance.parent_id.is_(None))
     )
-
-
-def _vacant(session: Session, selves: Sequence[int], items: Sequence[int], on: date) -> set[int]:
-    if not items:
-        return set()
-    mine = assignment.items_of(selves, on).where(
-        Candidate.work_item_id.in_(items), Candidate.rank == assignment.VACANCY
-    )
-    return set(session.scalars(mine))
