@@ -111,6 +111,8 @@ def _page() -> dict[str, Any]:
 def _harden(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if response.mimetype == "application/pdf":
+        del response.headers["Content-Security-Policy"]  # a browser's own viewer is an object
     if request.path.startswith("/static/dist/"):
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     elif request.endpoint != "static":

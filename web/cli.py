@@ -22,6 +22,8 @@ from engine.documents.templates import Template
 from engine.organisation import demo
 from engine.shipped import DOC_TEMPLATES, PROCESSES
 
+#: The demo's units that own a seal; the others' letters are signed without one.
+_SEALED = ("市直机关工委", "市发改局党委")
 _ORGANISATION = Path(__file__).parent / "demo" / "organisation.yaml"
 
 
@@ -83,6 +85,7 @@ def serve(demo_: bool) -> None:
     from web import create_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with _engine() as engine:
         _prepare(engine)
         if demo_:
@@ -96,8 +99,14 @@ def serve(demo_: bool) -> None:
 
 
 def _announce(engine: ProcessEngine) -> None:
+    """Load the demo organisation where it is not there yet; say who can try what."""
     password = demo.password(engine.settings.home)
+    fresh = not engine.units()
     accounts = engine.load_demo(_ORGANISATION.read_text(encoding="utf-8"), password=password)
+    if fresh:
+        for line in engine.units():
+            if line.unit.short_name in _SEALED:
+                engine.grant_demo_seal(line.unit.id, by=None)
     click.echo("\n演示账号（密码都是 " + click.style(password, bold=True) + "）：")
     for account in accounts:
         if account.tries:

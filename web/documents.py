@@ -78,6 +78,7 @@ def _file(id: int, form: str, mimetype: str) -> Response:
     document = engine.document(id, by=person_id())
     response = send_file(BytesIO(engine.document_file(id, by=person_id(), form=form)), mimetype)
     name = quote(f"{document.title}.{form}")
+    response.headers["Cache-Control"] = "no-store"
     disposition = "inline" if form == "pdf" else "attachment"
     response.headers["Content-Disposition"] = (
         f"{disposition}; filename=\"document-{id}.{form}\"; filename*=UTF-8''{name}"
