@@ -52,6 +52,8 @@ class Pages:
                 return Response(self.diagram, mimetype="application/xml")
             if name == "state":
                 return Response(json.dumps({"elements": self.state}), mimetype="application/json")
+            if name.startswith("part/"):
+                return Response(self.bodies[name])
             bundle = name.split("/")[0]
             styles = "".join(
                 f'<link rel="stylesheet" href="/static/dist/{built[css]}">'

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from pathlib import Path
 
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
-from engine import ProcessEngine
+from engine import Clock, ProcessEngine, SettableClock
+from engine.clock import SHANGHAI
 from engine.settings import Settings
 from engine.shipped import DOC_TEMPLATES, PROCESSES
 from web import create_app
 
 ORGANISATION = Path(__file__).parent.parent.parent / "web/demo/organisation.yaml"
 PASSWORD = "云岭市-演示-口令-8168"
+#: Every installation stands at this moment until its test moves the clock.
+MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)
 
 
 def folder(path: Path) -> dict[str, bytes]:
@@ -26,13 +30,13 @@ def folder(path: Path) -> dict[str, bytes]:
     return {one.name: one.read_bytes() for one in files}
 
 
-def open_engine(home: Path) -> ProcessEngine:
-    return ProcessEngine(Settings.from_environment({"LVZE_HOME": str(home)}))
+def open_engine(home: Path, clock: Clock | None = None) -> ProcessEngine:
+    return ProcessEngine(Settings.from_environment({"LVZE_HOME": str(home)}), clock)
 
 
 def prepare(home: Path) -> None:
     """Make an installation in that folder."""
-    engine = open_engine(home)
+    engine = open_engine(home, SettableClock(MORNING))
     try:
         engine.migrate()
         engine.create_authority()
@@ -49,8 +53,8 @@ class Site:
     :ivar address: without a slash at its end
     """
 
-    def __init__(self, home: Path) -> None:
-        self.engine = open_engine(home)
+    def __init__(self, home: Path, clock: Clock | None = None) -> None:
+        self.engine = open_engine(home, clock or SettableClock(MORNING))
         self._server = make_server("127.0.0.1", 0, create_app(self.engine), threaded=True)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)

@@ -128,9 +128,12 @@ def test_rows_are_added_and_removed_and_numbered_without_gaps(page: Page, pages:
     assert fields.evaluate_all("all => all.map(one => one.name)") == ["目标-0-措施"]
 
 
-def test_a_page_picture_opens_large(page: Page, pages: Pages) -> None:
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "when drawn"])
+def test_a_page_picture_opens_large(page: Page, pages: Pages, later: bool) -> None:
     link = '<a href="/static/mark.svg?{0}"><img src="/static/mark.svg" width="60" alt="第 {0} 页"></a>'
-    open_page(page, pages, f"<div data-pages>{link.format(1)}{link.format(2)}</div>")
+    pages.bodies["part/pages"] = f"<div data-pages>{link.format(1)}{link.format(2)}</div>"
+    drawn = '<div hx-get="/part/pages" hx-trigger="load">……</div>'
+    open_page(page, pages, drawn if later else pages.bodies["part/pages"])
     page.get_by_role("link", name="第 1 页").click()
     view = page.get_by_role("dialog")
     expect(view.get_by_role("status")).to_have_text("第 1 页，共 2 页")

@@ -19,11 +19,13 @@ htmx.config.responseHandling = [
 ];
 
 function start(root) {
-  for (const part of [rows, signatures, drafts, pictures, errorSummary]) part(root);
+  for (const part of [rows, signatures, drafts, pictures]) part(root);
 }
 
 printing();
 confirmations();
 start(document);
-document.addEventListener('htmx:load', ({ target }) => target !== document.body && start(target));
+errorSummary(document);
+// The part that came in may itself be what a part looks for: begin one above it.
+document.addEventListener('htmx:load', ({ target }) => target !== document.body && start(target.parentElement));
 document.body.dataset.ready = '1';

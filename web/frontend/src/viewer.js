@@ -46,6 +46,7 @@ class Diagram {
     for (const [id, state] of Object.entries(this.shown)) {
       canvas.addMarker(id, `state-${state}`);
       const shape = registry.get(id);
+      if (shape.children?.length) canvas.addMarker(id, 'state-around');
       if (shape.waypoints || (state === 'done' && shape.width < 60)) continue;
       const html = Object.assign(document.createElement('span'), { className: `state-mark is-${state}`, textContent: MARKS[state] });
       const position = state === 'done' ? { top: -9, right: 12 } : { top: -25, left: 0 };
@@ -81,6 +82,7 @@ class Diagram {
     if (this.whole() >= READABLE || !open) return;
     const { x, y, width, height } = this.viewer.get('elementRegistry').get(open);
     const view = { width: this.box.clientWidth / CLOSE, height: this.box.clientHeight / CLOSE };
+    if (width > view.width || height > view.height) return; // a sub-process: better all of it
     canvas.viewbox({
       ...view,
       x: within(x + (width - view.width) / 2, inner.x, inner.width, view.width),

@@ -1,0 +1,156 @@
+"""Pictures of the main pages for the documents: ``python -m tests.pictures [FOLDER]``, by default docs/pictures.
+
+A week of the demo is played without a browser; a browser then looks at what its people see.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import shutil
+import sys
+import tempfile
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import select
+
+from engine import SettableClock
+from engine.clock import SHANGHAI
+from engine.database import Database
+from engine.organisation.people import Person
+from engine.organisation.units import Unit
+from tests.browser.conftest import FLAGS
+from tests.browser.site import Site, prepare
+from web.play import Player
+
+FOLDER = Path(__file__).parent.parent / "docs/pictures"
+MORNING = datetime(2026, 3, 9, 9, 0, tzinfo=SHANGHAI)
+SEALED = ("市直机关工委", "市发改局党委")
+LETTERS = ["市发改局党委", "市教育局党委", "市档案馆总支", "科协侨联联合支部"]
+GOALS = [
+    ("思想政治", "参加支部集中学习，撰写心得体会", "12次、4篇", "有笔记、有交流", "全年"),
+    ("履行岗位职责", "审核固定资产投资项目备案", "不少于80件", "按时办结率100%", "11月底前"),
+    ("服务经济发展", "到重点项目现场办公", "6次", "问题清单全部销号", "10月底前"),
+    ("结对帮带帮扶", "结对帮扶石门社区困难家庭", "1户", "每季度走访", "全年"),
+    ("廉政建设", "参加廉政教育，填报廉政情况", "2次", "无违规违纪", "全年"),
+    ("参加组织生活", "参加“三会一课”和主题党日", "不缺席", "每次有发言", "全年"),
+]
+
+
+def play(site: Site) -> None:
+    """The Working Committee's letters are issued and one is signed back; a member's commitment is on the noticeboard."""
+    database = Database(site.engine.settings.database_url)
+    with database.read() as session:
+        people = {person.name: person.id for person in session.scalars(select(Person))}
+        units = {unit.short_name: unit.id for unit in session.scalars(select(Unit))}
+    database.close()
+    for name in SEALED:
+        site.engine.grant_demo_seal(units[name], by=None)
+    player = Player(lambda: nullcontext(site.engine), people=people, units=units)
+    player.start(
+        "responsibility_letter", "许知秋", unit="市直机关工委", 年度=2026, 依据文号="云委〔2026〕3号"
+    )
+    player.do("许知秋", "draft", 发往=[units[name] for name in LETTERS])
+    player.do("沈若川", "review", 审核决定="通过")
+    player.do("林思远", "issue", 签发决定="同意签发")
+    player.do("郑启明", "sign_back", 已阅=True)
+    rows = [dict(zip(("方面", "目标", "数量", "质量", "时限"), goal, strict=True)) for goal in GOALS]
+    for member in ("范承志", "白晓岚", "叶青禾", "程立言", "苏望舒"):
+        player.start("member_commitment", member, 年度=2026)
+        player.do(member, "commit", 承诺=rows)
+    for member in ("范承志", "白晓岚"):
+        player.do("陆远帆", "review", member, 审核决定="同意")
+        player.do(member, "sign", 已阅=True)
+        player.do("陆远帆", "countersign", member, 已核对=True)
+
+
+def sign(page: Page) -> None:
+    """Three characters that a pen might have written."""
+    canvas = page.locator("[data-signature-pad] canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    for number, points in enumerate(([(0, 0.2), (1, 0.15)], [(0.5, 0), (0.4, 1)], [(0, 0.9), (1, 0.5)]) * 3):
+        left, size = box["x"] + box["width"] * (0.15 + 0.25 * (number // 3)), box["height"] * 0.55
+        path = [(left + x * size, box["y"] + box["height"] * 0.15 + y * size) for x, y in points]
+        page.mouse.move(*path[0])
+        page.mouse.down()
+        page.mouse.move(*path[1], steps=12)
+        page.mouse.up()
+
+
+def take(site: Site, browser: Browser, folder: Path) -> None:
+    def person(username: str, width: int = 1440, height: int = 900) -> Page:
+        context = browser.new_context(
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            reduced_motion="reduce",
+            viewport={"width": width, "height": height},
+        )
+        page = context.new_page()
+        site.sign_in(page, username)
+        return page
+
+    def shoot(page: Page, name: str) -> None:
+        page.wait_for_load_state("networkidle")
+        with Image.open(io.BytesIO(page.screenshot())) as picture:
+            picture.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
+
+    branch = person("luyuanfan")
+    shoot(branch, "inbox")
+    branch.get_by_role("link", name="公示栏").click()
+    shoot(branch, "noticeboard")
+
+    secretary = person("gaojingxing")
+    secretary.get_by_role("link", name="回签").first.click()
+    sign(secretary)
+    secretary.evaluate("scrollTo(0, 0)")
+    shoot(secretary, "task")
+    secretary.locator("[data-pages] a").first.click()
+    secretary.get_by_role("dialog").locator("img").wait_for()
+    shoot(secretary, "letter")
+
+    phone = person("gaojingxing", 390, 844)
+    phone.get_by_role("link", name="回签").first.click()
+    sign(phone)
+    shoot(phone, "phone")
+
+    clerk = person("xuzhiqiu")
+    clerk.goto(f"{site.address}/instances/1")
+    clerk.locator("[data-diagram][data-ready='1']").wait_for()
+    shoot(clerk, "instance")
+    clerk.goto(f"{site.address}/designer/")
+    clerk.get_by_role("row", name="承诺").get_by_role("link").first.click()
+    clerk.locator("[data-designer][data-ready='1']").wait_for()
+    clerk.locator(".djs-shape", has_text="支部审核").first.locator(".djs-hit").first.click(force=True)
+    shoot(clerk, "designer")
+    clerk.goto(f"{site.address}/ledgers")
+    clerk.locator("main").get_by_role("link", name="责任书").first.click()
+    shoot(clerk, "ledger")
+
+
+def main(folder: Path) -> None:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary) / "home"
+        prepare(home)
+        site = Site(home, SettableClock(MORNING))
+        try:
+            play(site)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+                take(site, browser, folder)
+                browser.close()
+        finally:
+            site.stop()
+    print(*sorted(path.name for path in folder.glob("*.png")))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
