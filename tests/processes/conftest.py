@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from engine import ProcessEngine, SettableClock, Settings, ledgers
 from engine.clock import SHANGHAI
 from engine.database import Database
-from engine.documents import register, seals
+from engine.documents import register
 from engine.documents.pdf import Renderer
 from engine.jobs import Job
 from engine.ledgers import LedgerEntry
@@ -52,23 +52,25 @@ def shipped(key: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in files}
 
 
+def prepare(engine: ProcessEngine) -> None:
+    """What ``lvze init`` does."""
+    engine.migrate()
+    engine.create_authority()
+    for folder in sorted(PROCESSES.iterdir()):
+        assert engine.lint(shipped(folder.name)) == []
+        engine.deploy(shipped(folder.name))
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of an installation with the demo organisation and the shipped processes."""
     home = tmp_path_factory.mktemp("prepared")
     engine = ProcessEngine(Settings.from_environment({"LVZE_HOME": str(home)}), SettableClock(MORNING))
-    engine.migrate()
-    engine.create_authority()
+    prepare(engine)
     engine.load_demo(ORGANISATION.read_text(encoding="utf-8"))
-    for folder in sorted(PROCESSES.iterdir()):
-        assert engine.lint(shipped(folder.name)) == []
-        engine.deploy(shipped(folder.name))
-    database = Database(engine.settings.database_url)
-    with database.write() as session:
-        for unit in session.scalars(select(Unit).where(Unit.short_name.in_(SEALED))):
-            if seals.of_unit(session, unit.id) is None:
-                seals.grant_demo(session, unit_id=unit.id, name=unit.name, at=MORNING)
-    database.close()
+    for line in engine.units():
+        if line.unit.short_name in SEALED:
+            engine.grant_demo_seal(line.unit.id, by=None)
     engine.close()
     return home
 

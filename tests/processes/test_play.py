@@ -1,0 +1,30 @@
+"""The play of a whole year leaves documents that a stranger can verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine import ProcessEngine, SettableClock, Settings
+from engine.documents import verification
+from tests.processes.conftest import MORNING, ORGANISATION, prepare
+from web.play import play
+
+
+def test_the_play_writes_every_document_signed(tmp_path: Path) -> None:
+    clock = SettableClock(MORNING)
+    engine = ProcessEngine(Settings.from_environment({"LVZE_HOME": str(tmp_path / "home")}), clock)
+    prepare(engine)
+    said: list[str] = []
+    written = play(engine, clock, ORGANISATION.read_text(encoding="utf-8"), tmp_path / "out", said.append)
+    engine.close()
+
+    docx = [path for path in written if path.suffix == ".docx"]
+    assert len(written) == 2 * len(docx)
+    kinds = ["责任书（", "关于印发", "承诺书", "整改通知书"]
+    assert [sum(kind in path.name for path in docx) for kind in kinds] == [14, 5, 2, 1]
+    unsigned = [path for path in docx if not verification.verify(path.read_bytes()).signatures]
+    # Notices carry a seal and no signature; two of the issuing units own none.
+    assert [path.name[3:7] for path in unsigned] == ["关于印发"] * 2
+    assert all(verification.verify(path.read_bytes()).valid for path in docx if path not in unsigned)
+    assert all(path.read_bytes().startswith(b"%PDF-") for path in written if path.suffix == ".pdf")
+    assert any("三级之下" in sentence for sentence in said)
