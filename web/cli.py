@@ -10,20 +10,21 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 from cryptography.x509 import load_pem_x509_certificates
 
-from engine import Finding, LvzeError, ProcessEngine, Refused, Settings, dmn, feel
+from engine import Finding, LvzeError, ProcessEngine, Refused, SettableClock, Settings, dmn, feel
+from engine.clock import SHANGHAI, local
 from engine.documents import fonts, verification
 from engine.documents.pdf import Renderer
 from engine.documents.templates import Template
 from engine.organisation import demo
 from engine.shipped import DOC_TEMPLATES, PROCESSES
+from web.play import SEALED, YEAR, play
 
-#: The demo's units that own a seal; the others' letters are signed without one.
-_SEALED = ("市直机关工委", "市发改局党委")
 _ORGANISATION = Path(__file__).parent / "demo" / "organisation.yaml"
 
 
@@ -105,12 +106,36 @@ def _announce(engine: ProcessEngine) -> None:
     accounts = engine.load_demo(_ORGANISATION.read_text(encoding="utf-8"), password=password)
     if fresh:
         for line in engine.units():
-            if line.unit.short_name in _SEALED:
+            if line.unit.short_name in SEALED:
                 engine.grant_demo_seal(line.unit.id, by=None)
     click.echo("\n演示账号（密码都是 " + click.style(password, bold=True) + "）：")
     for account in accounts:
         if account.tries:
             click.echo(f"  {account.username:<14}{account.name}：{account.tries}")
+
+
+@main.command("demo")
+@click.option("--play", "playing", is_flag=True, help="用公开接口把自带流程走一年，写出产生的全部文件。")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), help="写到这个文件夹。"
+)
+def demo_(playing: bool, out: Path) -> None:
+    """装入演示单位和账号；加 --play 则在临时的系统里演示一年。"""
+    if not playing:
+        with _engine() as engine:
+            _prepare(engine)
+            _announce(engine)
+        return
+    with TemporaryDirectory(prefix="lvze-play-") as home:
+        clock = SettableClock(datetime(YEAR, 1, 5, 9, tzinfo=SHANGHAI))
+        engine = ProcessEngine(Settings.from_environment({"LVZE_HOME": home}), clock)
+        try:
+            _prepare(engine)
+            play(engine, clock, _ORGANISATION.read_text(encoding="utf-8"), out, click.echo)
+            (out / "authority.pem").write_text(engine.authority_pem())
+        finally:
+            engine.close()
+    click.echo("验证其中任何一份：lvze verify --authority authority.pem 文件.docx")
 
 
 @main.command()
@@ -295,7 +320,7 @@ def _verification_json(found: verification.Verification) -> dict[str, Any]:
 def _print_verification(found: verification.Verification) -> None:
     for one in found.signatures:
         mark = click.style("有效", fg="green") if one.valid else click.style("无效", fg="red")
-        when = one.signed_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if one.signed_at else "时间不明"
+        when = local(one.signed_at).strftime("%Y-%m-%d %H:%M:%S") if one.signed_at else "时间不明"
         click.echo(f"{mark}  {one.signer or '签署人不明'}  {one.capacity}  {when}")
         for problem in one.problems:
             click.echo(f"      {problem}")
