@@ -172,12 +172,20 @@ def child_data(
     element: Element, data: Mapping[str, Any], item: Any, position: int, at: datetime
 ) -> dict[str, Any]:
     """What a child sees: everything, or what the called process is declared to get; its item; its number."""
+    given, own = _layers(element, data, item, position, at)
+    return {**given, **own}
+
+
+def _layers(
+    element: Element, data: Mapping[str, Any], item: Any, position: int, at: datetime
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """What a child reads in common with its siblings, and what its own state begins with."""
     loop = element.loop
     own = {"loopCounter": position + 1, **({loop.item: item} if loop is not None and loop.item else {})}
-    seen = {**data, **own}
     if element.kind == "callActivity" and element.inputs:
-        return {name: resolve(text, seen, at) for name, text in element.inputs.items()}
-    return seen
+        seen = {**data, **own}
+        return {}, {name: resolve(text, seen, at) for name, text in element.inputs.items()}
+    return data, own
 
 
 def _open_children(
@@ -328,21 +336,26 @@ def start_children(runtime: Runtime, session: Session, job: jobs.Job, at: dateti
     table = instances.ProcessInstance
     for child in session.scalars(select(table).where(table.id.in_(job.payload or ())).order_by(table.id)):
         if child.state is None and child.ended_at is None:
-            instances.begin(
-                runtime, session, loaded, child, data_of(runtime, session, row, child), by=None, at=at
-            )
+            given, own = layers(runtime, session, child)
+            instances.begin(runtime, session, loaded, child, own, given=given, by=None, at=at)
 
 
 def element_of(runtime: Runtime, session: Session, row: Fanout) -> Element:
     return runtime.definitions.get(session, row.owner_definition_id).process.model.elements[row.element_id]
 
 
-def data_of(
-    runtime: Runtime, session: Session, row: Fanout, child: instances.ProcessInstance
-) -> dict[str, Any]:
-    """What this child was given."""
+def layers(
+    runtime: Runtime, session: Session, child: instances.ProcessInstance
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """What this child reads in common with its siblings, and what its own state begins with."""
+    row = session.get_one(Fanout, child.fanout_id)
     data = snapshot(session, row.snapshot_digest)["data"]
-    return child_data(element_of(runtime, session, row), data, child.item, child.position or 0, row.opened_at)
+    return _layers(element_of(runtime, session, row), data, child.item, child.position or 0, row.opened_at)
+
+
+def given(runtime: Runtime, session: Session, instance: instances.ProcessInstance) -> Mapping[str, Any]:
+    """The variables that lie below the instance's own (``Context.given``): none where it is no child."""
+    return layers(runtime, session, instance)[0] if instance.fanout_id is not None else {}
 
 
 @lru_cache(maxsize=64)
@@ -357,13 +370,10 @@ def snapshot(session: Session, digest: str) -> dict[str, Any]:
 
 def materialise(runtime: Runtime, session: Session, child: instances.ProcessInstance) -> str:
     """Give a child that nobody has touched yet its state; returns the task that its first work item stands for."""
-    row = session.info["fanout"] = session.get_one(
-        Fanout, child.fanout_id
-    )  # kept: its arrival reads it again
+    row = session.get_one(Fanout, child.fanout_id)
     loaded = runtime.definitions.get(session, row.definition_id)
-    step = loaded.process.start(
-        child.scope, data_of(runtime, session, row, child), Context(row.opened_at, loaded.decide)
-    )
+    given, own = layers(runtime, session, child)
+    step = loaded.process.start(child.scope, own, Context(row.opened_at, loaded.decide, given))
     child.state = step.state
     (opened,) = step.opened
     return opened.task_id

@@ -210,11 +210,12 @@ def begin(
     instance: ProcessInstance,
     data: Mapping[str, Any],
     *,
+    given: Mapping[str, Any] | None = None,
     by: int | None,
     at: datetime,
 ) -> Step:
     """The first step of an instance whose row exists."""
-    step = loaded.process.start(instance.scope, data, Context(at, loaded.decide))
+    step = loaded.process.start(instance.scope, data, Context(at, loaded.decide, given or {}))
     started = Entry(
         "started", {"definition": loaded.definition.key, "version": loaded.definition.version}, by
     )
@@ -237,7 +238,8 @@ def advance(
     """
     loaded = runtime.definitions.get(session, instance.definition_id)
     assert instance.state is not None
-    step = loaded.process.advance(instance.scope, instance.state, action, Context(at, loaded.decide))
+    context = Context(at, loaded.decide, fanout.given(runtime, session, instance))
+    step = loaded.process.advance(instance.scope, instance.state, action, context)
     project(runtime, session, loaded, instance, step, entries, at=at)
     return step
 
@@ -403,7 +405,7 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
     return View(
         instance,
         loaded.definition,
-        loaded.process.variables(instance.scope, instance.state) if instance.state is not None else {},
+        variables(runtime, session, instance),
         list(items),
         [Child(f, loaded.process.model.elements[f.element_id].name, below.get(f.id, [])) for f in fanouts],
         register.of_instances(session, [instance.id]),
@@ -414,6 +416,21 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
             )
         ),
     )
+
+
+def variables(runtime: Runtime, session: Session, instance: ProcessInstance) -> dict[str, Any]:
+    """Of its waiting tokens, or of its end; none before its first step."""
+    if instance.state is None:
+        return {}
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    return loaded.process.variables(instance.scope, instance.state, fanout.given(runtime, session, instance))
+
+
+def tokens(runtime: Runtime, session: Session, instance: ProcessInstance) -> dict[str, dict[str, Any]]:
+    """Waiting task id -> its variables."""
+    assert instance.state is not None
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    return loaded.process.tasks(instance.scope, instance.state, fanout.given(runtime, session, instance))
 
 
 def diagram(runtime: Runtime, session: Session, instance: ProcessInstance) -> dict[str, str]:

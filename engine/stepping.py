@@ -78,8 +78,7 @@ def _prepare(
     instance = instances.get(session, job.instance_id)
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[job.element_id or ""]
-    assert instance.state is not None
-    data = loaded.process.tasks(instance.scope, instance.state)[job.task_id or ""]
+    data = instances.tokens(runtime, session, instance)[job.task_id or ""]
     context = service_tasks.Operation(
         session=session,
         clock=runtime.clock,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, insert, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import assignment, fanout, forms, history, instances
@@ -141,14 +141,17 @@ def open_for(
     :raises NotAllowed: not this person's
     :raises Conflict: already closed, or claimed by somebody else
     """
+    of = func.coalesce(WorkItem.fanout_id, instances.ProcessInstance.fanout_id)
     row = session.execute(
-        select(WorkItem, instances.ProcessInstance)
+        select(WorkItem, instances.ProcessInstance, fanout.Fanout)
         .join(instances.ProcessInstance, instances.ProcessInstance.id == WorkItem.instance_id)
+        .outerjoin(fanout.Fanout, fanout.Fanout.id == of)
         .where(WorkItem.id == work_item_id)
     ).one_or_none()
     if row is None:
         raise NotFound("no-work-item", "没有这个待办事项。", id=work_item_id)
-    item, instance = row
+    # A session holds its rows weakly: the fan-out's is kept for the steps that follow.
+    item, instance, session.info["fanout"] = row
     eligibility = assignment.eligibility(session, item.id, by, local(at).date())
     if eligibility is None:
         raise NotAllowed("not-your-item", f"“{item.title}”不是您的待办事项。", id=work_item_id)
@@ -302,8 +305,8 @@ def _token(
         return item.task_id, variables(runtime, session, loaded, instance, item)
     if instance.state is None:
         item.task_id = fanout.materialise(runtime, session, instance)
-    assert item.task_id is not None and instance.state is not None
-    return item.task_id, loaded.process.tasks(instance.scope, instance.state).get(item.task_id, {})
+    assert item.task_id is not None
+    return item.task_id, instances.tokens(runtime, session, instance).get(item.task_id, {})
 
 
 def variables(
@@ -317,11 +320,11 @@ def variables(
             fanout.element_of(runtime, session, row), data, item.item, item.position or 0, row.opened_at
         )
     if instance.state is None:
-        row = session.get_one(fanout.Fanout, instance.fanout_id)
-        return fanout.data_of(runtime, session, row, instance)
+        given, own = fanout.layers(runtime, session, instance)
+        return {**given, **own}
     if item.closed_at is not None or item.task_id is None:
-        return loaded.process.variables(instance.scope, instance.state)
-    return loaded.process.tasks(instance.scope, instance.state).get(item.task_id, {})
+        return instances.variables(runtime, session, instance)
+    return instances.tokens(runtime, session, instance).get(item.task_id, {})
 
 
 def check(

@@ -90,10 +90,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a step may ask of the world: the business time, and decisions."""
+    """What a step may ask of the world: the business time, decisions, and what the instance was given.
+
+    :ivar given: variables that lie below the instance's own and are not part of its state: a child of a fan-out reads there
+        what all its siblings read, however long the list is that they were made from
+    """
 
     now: datetime
     decide: Decide
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +140,18 @@ class _ScriptEngine:
         self.environment = self
         self.decided: list[Decided] = []
 
+    def seen(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """A token's variables over what the instance was given."""
+        return {**self.context.given, **data}
+
     def evaluate(self, task: Task, expression: str, external_context: Any = None) -> Any:
-        return evaluate(expression, task.data, self.context.now)
+        return evaluate(expression, self.seen(task.data), self.context.now)
 
     def decide(self, task: Task, element_id: str) -> None:
         element = self.model.elements[element_id]
         assert element.decision is not None
         resource, decision, variable = element.decision
-        value, matched = self.context.decide(resource, decision, task.data, self.context.now)
+        value, matched = self.context.decide(resource, decision, self.seen(task.data), self.context.now)
         task.data[variable or decision] = value
         self.decided.append(Decided(element, decision, value, matched))
 
@@ -150,10 +159,10 @@ class _ScriptEngine:
         element = self.model.elements[task.task_spec.bpmn_id]
         assert element.timer is not None
         kind, text = element.timer
-        now = self.context.now
+        data, now = self.seen(task.data), self.context.now
         if kind == "timeCycle":
-            return _cycle(_text(text, task.data, now), now, element)
-        return {"due": _moment(kind, text, task.data, now, element).isoformat()}
+            return _cycle(_text(text, data, now), now, element)
+        return {"due": _moment(kind, text, data, now, element).isoformat()}
 
     def following(self, task: Task, at: datetime) -> dict[str, Any] | None:
         """The internal data of a cycle's next round, or None where there is none."""
@@ -307,19 +316,18 @@ class Process:
             raise self._failed(error) from error
         return self._run(workflow, script, before, action.task_id)
 
-    def tasks(self, scope: str, state: str) -> dict[str, dict[str, Any]]:
+    def tasks(self, scope: str, state: str, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Waiting task id -> its variables."""
         script = _ScriptEngine(self.model, _LOOKING)
-        return {
-            key: task.data for key, task in _waiting(states.load(state, *self._specs[scope], script)).items()
-        }
+        waiting = _waiting(states.load(state, *self._specs[scope], script))
+        return {key: {**given, **task.data} for key, task in waiting.items()}
 
-    def variables(self, scope: str, state: str) -> dict[str, Any]:
+    def variables(self, scope: str, state: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """The variables of an instance for its readers: those of every waiting token, or of the last one."""
         script = _ScriptEngine(self.model, _LOOKING)
         workflow = states.load(state, *self._specs[scope], script)
-        tasks = _waiting(workflow).values()
-        return {k: v for task in tasks for k, v in task.data.items()} if tasks else dict(_final(workflow))
+        own = [task.data for task in _waiting(workflow).values()] or [_final(workflow)]
+        return {name: value for data in (given, *own) for name, value in data.items()}
 
     def elements_of(self, scope: str, state: str) -> dict[str, str]:
         """Element id -> ``done`` or ``open``, for the live diagram."""
@@ -340,8 +348,12 @@ class Process:
     def _dumped(self, workflow: BpmnWorkflow) -> str:
         try:
             return states.dump(workflow)
-        except TypeError as error:  # FEEL knows values that a variable cannot keep, such as a function or the year 20000
-            raise NotExecutable("value", f"有一个变量的值不能保存（{error}），请检查给它赋值的表达式。") from error
+        except (
+            TypeError
+        ) as error:  # FEEL knows values that a variable cannot keep, such as a function or the year 20000
+            raise NotExecutable(
+                "value", f"有一个变量的值不能保存（{error}），请检查给它赋值的表达式。"
+            ) from error
 
     def _throw(self, workflow: BpmnWorkflow, task: Task, code: str) -> None:
         for sibling in task.parent.children if task.parent is not None else ():
@@ -377,7 +389,7 @@ class Process:
                 continue
             element = self.model.elements[task.task_spec.bpmn_id]
             if isinstance(task.task_spec, WaitingTask):
-                opened.append(Opened(key, element, task.data))
+                opened.append(Opened(key, element, script.seen(task.data)))
             else:
                 scheduled.append(Scheduled(key, element, datetime.fromisoformat(task.internal_data["due"])))
         gone = {key: task for key, task in before.items() if key not in after and key != completed}
@@ -391,7 +403,7 @@ class Process:
             passed=passed,
             decided=script.decided,
             ended=ended,
-            data=dict(_final(workflow)) if ended else {},
+            data=script.seen(_final(workflow)) if ended else {},
             error=next(
                 (
                     f"error:{event.event_definition.code or ''}"
