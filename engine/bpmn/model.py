@@ -87,6 +87,8 @@ class Element:
 
     :ivar kind: BPMN's local tag name, such as ``userTask``
     :ivar scope: the id of the process or sub-process that holds it
+    :ivar renews: of a start event: (ledger, variable); the process renews rows of that ledger (``engine.renewals``), and its
+        start form sees those that the person may choose from in the variable
     """
 
     id: str
@@ -109,6 +111,7 @@ class Element:
     loop: Loop | None = None
     starter_posts: tuple[str, ...] = ()
     starter_member: bool = False
+    renews: tuple[str, str] | None = None
     attached_to: str | None = None
     interrupting: bool = True
     timer: tuple[str, str] | None = None
@@ -154,6 +157,8 @@ class Model:
                 found["decision"].add(element.decision[0])
             if element.called:
                 found["process"].add(element.called)
+            if element.renews:
+                found["ledger"].add(element.renews[0])
             for kind in ("template", "ledger"):
                 value = element.inputs.get(kind, "=") if element.operation else "="
                 if not value.startswith("="):

@@ -161,6 +161,7 @@ def _element(node: etree._Element) -> Element:
     decision = _extension(node, "decision")
     operation = _extension(node, "operation")
     starter = _extension(node, "starter")
+    renews = _extension(node, "renews")
     return Element(
         id=node.get("id", ""),
         kind=kind,
@@ -183,7 +184,11 @@ def _element(node: etree._Element) -> Element:
         signature=None
         if signature is None
         else SignatureRequest(
-            signature.get("document", ""), signature.get("slot", ""), signature.get("capacity")
+            signature.get("document", ""),
+            signature.get("slot", ""),
+            signature.get("capacity"),
+            signature.get("required"),
+            signature.get("deferred") == "true",
         ),
         result=_value(node, "result", "variable"),
         opinion_required=_value(node, "opinion", "required"),
@@ -209,6 +214,7 @@ def _element(node: etree._Element) -> Element:
         loop=_loop(node),
         starter_posts=_words(starter.get("post")) if starter is not None else (),
         starter_member=starter is not None and starter.get("member") == "true",
+        renews=None if renews is None else (renews.get("ledger", ""), renews.get("variable", "")),
         attached_to=node.get("attachedToRef"),
         interrupting=node.get("cancelActivity", "true") == "true",
         timer=_timer(node),

@@ -46,6 +46,7 @@ def _expressions(element: Element) -> Iterator[tuple[str, str | None]]:
     if element.signature is not None:
         yield "签名文书", element.signature.document
         yield "签名职务", element.signature.capacity
+        yield "须签名的条件", element.signature.required
     for assigned in element.assignment:
         yield "办理人", assigned.person
         yield "办理单位", assigned.unit

@@ -20,6 +20,8 @@ def check(case: Case) -> Iterator[Finding]:
                 for k in ("template", "ledger")
                 if (v := element.inputs.get(k)) and not v.startswith("=")
             ]
+        if element.renews is not None:
+            wanted.append(("ledger", element.renews[0]))
         for kind, name in wanted:
             if name is None:
                 continue
@@ -38,7 +40,9 @@ def check(case: Case) -> Iterator[Finding]:
                     ledgers.load(case.files[file])
                 elif kind == "decision":
                     for problem in dmn.load(case.files[file]).problems:
-                        yield Finding("references", f"决策表“{file}”：{problem.message}", element.id, path=file)
+                        yield Finding(
+                            "references", f"决策表“{file}”：{problem.message}", element.id, path=file
+                        )
             except LvzeError as error:
                 yield Finding("references", f"{_WORDS[kind]}“{file}”不能使用：{error}", element.id, path=file)
         if element.called is not None and element.called not in case.known | {case.model.key}:
