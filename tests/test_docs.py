@@ -1,0 +1,281 @@
+"""The users' documents against the code: links, settings, vocabulary, commands, errors, and the Python that they show."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+import pytest
+from PIL import Image
+
+import engine as public
+from engine import LvzeError, ProcessEngine, SettableClock, Settings, rules, service_tasks
+from engine.organisation.posts import POSTS
+from web.cli import main
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("doc_templates/*.md"),
+        *ROOT.glob("processes/*.md"),
+    ]
+)
+READMES = ("README.md", "README.zh-CN.md")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+RUNNABLE = re.compile(r"<!-- runnable -->\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def text(name: str | Path) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def prose(name: str | Path) -> str:
+    """The document without its code."""
+    return FENCE.sub("", text(name))
+
+
+def table(name: str, *heading: str) -> list[list[str]]:
+    """The rows of the document's table whose first columns are headed so."""
+    lines = iter(text(name).splitlines())
+    found = []
+    for line in lines:
+        if [cell.strip() for cell in line.split("|")[1 : len(heading) + 1]] == list(heading):
+            next(lines)
+            for row in lines:
+                if not row.startswith("|"):
+                    break
+                found.append([cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]])
+    assert found, f"{name} has no table {heading}"
+    return found
+
+
+def anchors(name: Path) -> set[str]:
+    """The fragments that GitHub gives a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(name), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    taken = {
+        node.value
+        for node in ast.walk(ast.parse(text("tests/pictures.py")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", prose(document)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, fragment = target.partition("#")
+        found = (document.parent / path).resolve() if path else document
+        if found.parent == ROOT / "docs/pictures":
+            assert found.exists() or found.stem in taken, target
+        else:
+            assert found.exists(), target
+        assert not fragment or fragment in anchors(found), target
+
+
+def test_both_readmes_show_the_same() -> None:
+    shown = [re.findall(r"pictures/[\w-]+\.png", text(name)) for name in READMES]
+    assert shown[0] == shown[1] and len(shown[0]) == 5
+
+
+def test_the_settings_table_is_what_the_code_reads() -> None:
+    sources = [path for folder in ("engine", "web", "setup") for path in (ROOT / folder).glob("**/*.py")]
+    read = {
+        name
+        for path in sources
+        for name in re.findall(r"[\"'](LVZE_[A-Z_]*[A-Z])[\"']", path.read_text(encoding="utf-8"))
+    }
+    documented = {row[0].strip("`") for row in table("docs/administrators.md", "变量", "默认")}
+    assert documented == read
+
+
+def vocabulary() -> Iterator[tuple[str, str]]:
+    """(element, attribute) of every lvze: attribute that the parser reads: ``extension(node, "tag")…get("attribute")``."""
+    tree = ast.parse(text("engine/bpmn/parser.py"))
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+        bound: dict[str, str | None] = {}  # local name -> tag
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                bound[node.targets[0].id] = tag_of(node.value)
+            elif isinstance(node, ast.comprehension) and isinstance(node.target, ast.Name):
+                bound[node.target.id] = tag_of(node.iter)
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Name("_value"), args=[_, ast.Constant(str(tag)), *rest]):
+                    yield tag, rest[0].value if rest and isinstance(rest[0], ast.Constant) else "value"  # type: ignore[misc]
+                case ast.Call(
+                    func=ast.Attribute(ast.Name(name), "get"), args=[ast.Constant(str(attribute)), *_]
+                ):
+                    if (found := bound.get(name)) is not None:
+                        yield found, attribute
+
+
+def tag_of(expression: ast.expr) -> str | None:
+    """The tag of ours that an expression looks for."""
+    for node in ast.walk(expression):
+        match node:
+            case ast.Call(func=ast.Name("_extension" | "_extensions"), args=[_, ast.Constant(str(tag))]):
+                return tag
+            case ast.Call(func=ast.Name("lvze"), args=[ast.Constant(str(tag))]):
+                return tag
+    return None
+
+
+def test_the_vocabulary_is_what_the_parser_reads() -> None:
+    documented = {
+        (row[0].strip("`").removeprefix("lvze:"), row[1].strip("`"))
+        for row in table("docs/programmers.md", "Element", "Attribute")
+    }
+    assert documented == set(vocabulary())
+
+
+def test_designers_learn_every_element_of_the_vocabulary() -> None:
+    shown = set(re.findall(r"<lvze:(\w+)", text("docs/designers.md")))
+    assert shown == {tag for tag, _ in vocabulary()}
+
+
+def commands(command: click.Command, *words: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from commands(inner, *words, name)
+    else:
+        yield " ".join(words), command
+
+
+@pytest.mark.parametrize(("readme", "heading"), [*zip(READMES, ("Command", "命令"), strict=True)])
+def test_the_command_table_is_the_command_line(readme: str, heading: str) -> None:
+    documented: dict[str, set[str]] = {}
+    for row in table(readme, heading):
+        usage = row[0].strip("`").removeprefix("lvze ")
+        words = " ".join(re.match(r"[a-z]+(?: [a-z]+)*", usage)[0].split())  # type: ignore[index]
+        documented.setdefault(words, set()).update(re.findall(r"--?[a-z]+", usage))
+    expected = dict(commands(main))
+    assert documented.keys() == expected.keys()
+    for name, command in expected.items():
+        options = [param.opts for param in command.params if isinstance(param, click.Option)]
+        assert all(documented[name] & set(names) for names in options), name
+        assert documented[name] <= {one for names in options for one in names}, name
+
+
+def test_every_operation_is_documented() -> None:
+    for document, heading in (
+        ("docs/programmers.md", ("Operation", "Inputs")),
+        ("docs/designers.md", ("操作", "作用")),
+    ):
+        rows = table(document, *heading)
+        assert {row[0].strip("`") for row in rows} == service_tasks.NAMES
+    for name in service_tasks.NAMES:
+        operation = service_tasks.find(name)
+        takes = {
+            parameter
+            for verb in ("run", "prepare")
+            if hasattr(operation, verb)
+            for parameter, kind in inspect.signature(getattr(operation, verb)).parameters.items()
+            if kind.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+        said = " ".join(
+            row[1] for row in table("docs/programmers.md", "Operation", "Inputs") if row[0].strip("`") == name
+        )
+        assert takes <= set(re.findall(r"`(\w+)`", said)), name
+
+
+def test_every_rule_is_explained_to_designers() -> None:
+    found = " ".join(row[0] for row in table("docs/designers.md", "规则", "管什么"))
+    explained = set(re.findall(r"`([\w-]+)`", found))
+    raised = {
+        name
+        for path in (ROOT / "engine").glob("**/*.py")
+        for name in re.findall(r"Finding\(\s*\"([a-z-]+)\"", path.read_text(encoding="utf-8"))
+    }
+    assert set(rules.all_rules()) <= raised
+    assert explained == raised
+
+
+def test_every_error_is_in_the_table() -> None:
+    errors = {
+        name: kind.status
+        for name in public.__all__
+        if isinstance(kind := getattr(public, name), type)
+        and issubclass(kind, LvzeError)
+        and kind is not LvzeError
+    }
+    documented = {row[0].strip("`"): int(row[1]) for row in table("docs/programmers.md", "Error", "Status")}
+    assert documented == errors
+
+
+def test_every_method_of_the_facade_that_is_named_exists() -> None:
+    named = " ".join(row[1] for row in table("docs/programmers.md", "To", "Call"))
+    for name in set(re.findall(r"(?<![.\w])([a-z_]{4,})(?=\(|`)", named)):
+        assert hasattr(ProcessEngine, name), name
+
+
+def test_posts_and_result_members_are_those_of_the_code() -> None:
+    for document in ("docs/designers.md", "docs/administrators.md"):
+        assert "、".join(POSTS) in text(document)
+    documented = re.findall(
+        r"`([^`]+)`", " ".join(row[0] for row in table("docs/designers.md", "栏目", "内容"))
+    )
+    source = (
+        text("engine/work_items.py").partition("results[element.result] = {")[2].partition("\n        }")[0]
+    )
+    assert documented == re.findall(r"^ {12}\"(\w+)\":", source, re.MULTILINE)
+
+
+def blocks(name: str) -> list[str]:
+    """The runnable blocks, each on its own lines of the document, so that a traceback points there."""
+    whole = text(name)
+    return ["\n" * whole.count("\n", 0, match.start(1)) + match[1] for match in RUNNABLE.finditer(whole)]
+
+
+def run(name: str) -> None:
+    for block in blocks(name):
+        exec(compile(block, name, "exec"), {"__name__": "example"})
+
+
+def test_the_programmers_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("docs/programmers.md")
+
+
+def test_the_example_rule_finds_what_it_says() -> None:
+    from tests.engine.drawing import draw, end, ours, path, start
+
+    source = next(block for block in blocks("docs/programmers.md") if "def check" in block)
+    scope: dict[str, object] = {}
+    exec(compile(source, "rule", "exec"), scope)
+    task = '<bpmn:userTask id="t"><bpmn:extensionElements>' + ours("assignment", person="=1")
+    xml = draw(
+        "p", start(), task + "</bpmn:extensionElements></bpmn:userTask>", end(), path("start", "t", "end")
+    )
+    parser = importlib.import_module("engine.bpmn.parser")
+    root = parser.parse_xml(xml)
+    (finding,) = scope["check"](rules.Case(root, parser.parse(root), {}, set()))  # type: ignore[operator]
+    assert (finding.element, finding.severity) == ("t", "warning")
+
+
+def test_the_administrators_examples_run(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SettableClock(datetime(2026, 3, 5, 1, 0, tzinfo=UTC))
+    engine = ProcessEngine(settings, clock)
+    unit = engine.add_unit(
+        by=None, kind="支部", name="中共云岭市林业局机关支部委员会", founded_on=date(2020, 1, 1)
+    )
+    admin = engine.add_person(by=None, name="苏小满", branch_id=unit.id)
+    engine.add_person(by=None, name="程立功", branch_id=unit.id)
+    engine.create_account(admin.id, "suxiaoman", by=None, is_admin=True)
+    engine.close()
+    Image.new("RGBA", (400, 400)).save(tmp_path / "seal.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LVZE_HOME", str(settings.home))
+    monkeypatch.setenv("LVZE_DATABASE_URL", settings.database_url)
+    run("docs/administrators.md")
