@@ -405,6 +405,13 @@ class ProcessEngine:
         with self._read() as session:
             return people.names(session, person_ids)
 
+    def colleagues(self, *, by: int) -> list[Person]:
+        """The other members of the person's branch: who may witness that somebody cannot sign (无法签)."""
+        with self._read() as session:
+            home = people.membership(session, by, self.today())
+            found = people.members(session, home.unit_id, self.today()) if home is not None else []
+            return [person for person in found if person.id != by]
+
     def notifications(self, *, by: int) -> list[notifications.Notification]:
         with self._read() as session:
             return notifications.of_person(session, by)

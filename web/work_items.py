@@ -87,6 +87,7 @@ def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
         fields=shown(view.form, view.data, view.draft if raw is None else raw),
         errors=errors,
         typed=request.form,
+        witnesses=engine.colleagues(by=person_id()) if view.signing else [],
         lines=lines(engine.timeline(view.instance.id, by=person_id())),
         refresh_url=url_for("work_items.sheet", id=id) if view.form and view.form.reacts else None,
     )

@@ -144,6 +144,8 @@ def test_refusing_and_paper_need_their_proof(ready: None, visit: Visit, engine: 
     assert member.post(f"{item}/completion", refusal).status_code == 422 and wrong(member, "_reason")
     cannot = {**base, "_outcome": "无法签", "_reason": "手伤"}
     assert member.post(f"{item}/completion", cannot).status_code == 422 and wrong(member, "_witness")
+    assert re.search(r'<option value="\d+">丁一凡', member.page), "a colleague may witness it"
+    assert not re.search(r'<option value="\d+">苏小满', member.page), "oneself may not"
     paper = {**base, "_outcome": "已签", "_way": "纸质"}
     assert member.post(f"{item}/completion", paper).status_code == 422 and wrong(member, "_scan")
     exe = {**paper, "_scan": (io.BytesIO(b"MZ\x90\x00"), "scan.pdf")}
