@@ -56,7 +56,7 @@ def prepare(engine: ProcessEngine) -> None:
     """What ``lvze init`` does."""
     engine.migrate()
     engine.create_authority()
-    for folder in sorted(PROCESSES.iterdir()):
+    for folder in sorted(path for path in PROCESSES.iterdir() if path.is_dir()):
         assert engine.lint(shipped(folder.name)) == []
         engine.deploy(shipped(folder.name))
 

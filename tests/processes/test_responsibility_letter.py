@@ -105,6 +105,18 @@ def test_review_and_issue_return_the_draft(world: World) -> None:
     assert [notice.number for notice in world.documents("印发通知")] == ["云直工〔2026〕1号"]
 
 
+def test_goals_are_printed_by_their_five_parts(world: World) -> None:
+    play = world.player
+    play.start(KEY, "许知秋", unit="市直机关工委", 年度=2026, 依据文号="云委〔2026〕3号")
+    row = {"措施": "每月学习一次", "时限": "全年", "责任人": "书记", "分值": 20}
+    order = ("作风建设", "思想建设", "反腐倡廉建设", "制度建设", "组织建设", "思想建设")
+    paired = {"业务目标": "重点项目开工率不低于百分之九十"}
+    play.do("许知秋", "draft", 目标=[{**row, **paired, "部分": part} for part in order])
+    printed = [goal["部分"] for goal in world.documents("责任书")[0].data["目标"]]
+    assert printed == ["思想建设", "思想建设", "组织建设", "作风建设", "制度建设", "反腐倡廉建设"]
+    assert world.documents("责任书")[0].data["目标"][0]["业务目标"] == paired["业务目标"]
+
+
 def test_the_reviewer_is_not_the_drafter(world: World) -> None:
     """节能监察中心总支 has no 专职副书记: its deputy reviews; where he drafted himself, the secretary does."""
     play = world.player
@@ -140,6 +152,22 @@ def test_who_refuses_says_why(world: World) -> None:
     assert world.statuses("市直机关工委") == {"科协侨联联合支部": "拒签"}
     assert world.rows("letters")[0].values["原因"] == "目标与本单位职能不符，已书面反映。"
     assert world.ended(instance, "许知秋")
+
+
+def test_a_signature_on_paper_counts_and_is_no_cryptographic_one(world: World) -> None:
+    play = world.player
+    begin(world, ["科协侨联联合支部"])
+    with pytest.raises(Invalid) as refused:
+        play.do("乔知远", "sign_back", signing=Signing(way="纸质"), **SEEN)
+    assert set(refused.value.errors) == {"_scan"}
+    play.do("乔知远", "sign_back", signing=Signing(way="纸质", scan=b"%PDF-1.7 signed"), **SEEN)
+    (row,) = world.rows("letters")
+    assert (row.values["状态"], row.values["签署方式"]) == ("已签", "纸质")
+    letter = world.documents("责任书")[0]
+    assert not letter.slot("recipient").signature.is_electronic
+    with world.session() as session:
+        found = verification.verify(register.package(session, register.get(session, letter.id)))
+    assert [one.signer for one in found.signatures] == ["林思远", "中共云岭市直属机关工作委员会"]
 
 
 def test_a_vacant_post_goes_visibly_to_the_superiors_clerk(world: World) -> None:
