@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import engine as public
-from engine import LvzeError, ProcessEngine, SettableClock, Settings, rules, service_tasks
+from engine import LvzeError, ProcessEngine, SettableClock, Settings, forms, ledgers, rules, service_tasks
 from engine.organisation.posts import POSTS
 from web.cli import main
 
@@ -228,6 +228,13 @@ def test_posts_and_result_members_are_those_of_the_code() -> None:
         text("engine/work_items.py").partition("results[element.result] = {")[2].partition("\n        }")[0]
     )
     assert documented == re.findall(r"^ {12}\"(\w+)\":", source, re.MULTILINE)
+
+
+def test_designers_learn_every_form_component_and_ledger_key() -> None:
+    named = set(re.findall(r"`(\w+)`", text("docs/designers.md")))
+    assert forms._TYPES <= named
+    assert {*ledgers.TYPES, "keeper", "key", "section", "audiences", "rollup"} <= named
+    assert all(f"| {audience} |" in text("docs/staff.md") for audience in ledgers.AUDIENCES)
 
 
 def blocks(name: str) -> list[str]:
