@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, String, cast, delete, insert, select, update
+from sqlalchemy import ForeignKey, Index, String, and_, cast, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import assignment, blobs, instances, jobs, values, work_items
@@ -263,14 +263,16 @@ def _insert_children(
         for i, item in enumerate(items)
     ]
     table = instances.ProcessInstance
-    ids = list(session.scalars(insert(table).returning(table.id, sort_by_parameter_order=True), children))
+    new = and_(table.fanout_id == row.id, table.position >= first)
+    # Read back, not returned: SQLite returns the ids of many rows only one INSERT at a time.
+    session.execute(insert(table.__table__), children)  # type: ignore[arg-type]
     session.execute(
         update(table)
-        .where(table.fanout_id == row.id, table.position >= first)
+        .where(new)
         .values(path=prefix(parent, row) + cast(table.id, String) + "/")
         .execution_options(synchronize_session=False)
     )
-    return ids
+    return list(session.scalars(select(table.id).where(new).order_by(table.position)))
 
 
 def prefix(parent: instances.ProcessInstance, row: Fanout) -> str:
@@ -322,8 +324,18 @@ def _open_work_items(
         }
         for i in range(len(items))
     ]
-    table = work_items.WorkItem
-    opened = list(session.scalars(insert(table).returning(table.id, sort_by_parameter_order=True), new))
+    table, of = work_items.WorkItem, instances.ProcessInstance
+    session.execute(insert(table.__table__), new)  # type: ignore[arg-type]
+    if ids is None:
+        query = (
+            select(table.id)
+            .where(table.fanout_id == row.id, table.position >= first)
+            .order_by(table.position)
+        )
+    else:
+        children = select(of.id).where(of.fanout_id == row.id, of.position >= first)
+        query = select(table.id).where(table.instance_id.in_(children)).order_by(table.instance_id)
+    opened = session.scalars(query).all()
     pairs = [(item, task, data) for item, data in zip(opened, seen, strict=True)]
     assignment.assign_ids(session, pairs, at)
     work_items.show(session, pairs, at)
