@@ -196,18 +196,31 @@ class Form:
         return raw
 
     @property
-    def reacts(self) -> bool:
-        """Can a value change what else is shown? Then the page asks for the form again."""
-        return any(
-            component.hide or component.options_expression or isinstance(component.readonly, str)
-            for top in _flat(self.components)
-            for component in (top, *top.children)
-        )
+    def watched(self) -> frozenset[str]:
+        """The fields whose values can change what else is shown: after each, the page asks for the form again."""
+        every = [component for top in _flat(self.components) for component in (top, *top.children)]
+        named = {name for component in every for source in _leanings(component) for name in _names(source)}
+        return frozenset(component.key for component in every if component.key in named)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The process variables that the form can write."""
         return tuple(component.key for component in _flat(self.components) if component.key)
+
+
+def _leanings(component: Component) -> Iterator[str]:
+    """The FEEL that decides whether and how a component is shown."""
+    for source in (component.hide, component.options_expression, component.readonly):
+        if source and isinstance(source, str):
+            yield source
+    for text in (component.label, component.description, component.text):
+        if text.startswith("="):
+            yield text[1:]
+
+
+def _names(source: str) -> frozenset[str]:
+    expression = feel.compile(source)
+    return expression.free_names | expression.possible_names
 
 
 # ---------------------------------------------------------------- loading

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from engine.forms import Field, Form
+from engine.forms import Form
 from web.current import engine
 
 
@@ -27,6 +27,11 @@ def rearranged(raw: dict[str, Any]) -> bool:
     return bool(added or removed)
 
 
-def shown(form: Form | None, data: Mapping[str, Any], raw: Mapping[str, Any] | None) -> list[Field]:
-    """The fields to draw; none where a step has no form."""
-    return form.fields(data, raw, now=engine.clock.now()) if form else []
+def sheet_of(
+    form: Form | None, data: Mapping[str, Any], raw: Mapping[str, Any] | None, refresh_url: str
+) -> dict[str, Any]:
+    """What the sheet of ``_form.html`` draws: the fields, and the names of those after which it is asked for again."""
+    if form is None:
+        return {"fields": [], "watched": frozenset(), "refresh_url": refresh_url}
+    fields = form.fields(data, raw, now=engine.clock.now())
+    return {"fields": fields, "watched": form.watched, "refresh_url": refresh_url}

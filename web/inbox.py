@@ -12,7 +12,7 @@ from engine.deployments import ProcessDefinition
 from engine.errors import Invalid, NotAllowed, NotFound
 from engine.instances import StartForm
 from web.current import engine, person_id, public
-from web.filling import handed_in, rearranged, shown
+from web.filling import handed_in, rearranged, sheet_of
 
 inbox = Blueprint("inbox", __name__)
 
@@ -72,8 +72,9 @@ def start(key: str) -> tuple[str, int] | str | Response:
 def start_sheet(key: str) -> str:
     """The form again, after a choice that others depend on."""
     start = engine.start_form(_definition(key).id, by=person_id())
-    fields = shown(start.form, _data(start), handed_in(start.form))
-    return render_template("inbox/sheet.html", fields=fields, refresh_url=request.path)
+    return render_template(
+        "inbox/sheet.html", **sheet_of(start.form, _data(start), handed_in(start.form), request.path)
+    )
 
 
 def _definition(key: str) -> ProcessDefinition:
@@ -89,9 +90,8 @@ def _page(key: str, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
         "inbox/start.html",
         definition=start.definition,
         start=start,
-        fields=shown(start.form, _data(start), raw),
+        **sheet_of(start.form, _data(start), raw, url_for("inbox.start_sheet", key=key)),
         errors=errors,
-        refresh_url=url_for("inbox.start_sheet", key=key) if start.form and start.form.reacts else None,
     )
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from engine import Handwriting, Invalid, Signing
 from web.current import engine, person_id
-from web.filling import handed_in, rearranged, shown
+from web.filling import handed_in, rearranged, sheet_of
 from web.wording import lines
 
 work_items = Blueprint("work_items", __name__, url_prefix="/work-items")
@@ -52,7 +52,7 @@ def sheet(id: int) -> str:
     """The form again, after a choice that others depend on."""
     view = engine.work_item(id, by=person_id())
     return render_template(
-        "inbox/sheet.html", fields=shown(view.form, view.data, handed_in(view.form)), refresh_url=request.path
+        "inbox/sheet.html", **sheet_of(view.form, view.data, handed_in(view.form), request.path)
     )
 
 
@@ -84,12 +84,13 @@ def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
         "work_items/show.html",
         view=view,
         item=view.item,
-        fields=shown(view.form, view.data, view.draft if raw is None else raw),
+        **sheet_of(
+            view.form, view.data, view.draft if raw is None else raw, url_for("work_items.sheet", id=id)
+        ),
         errors=errors,
         typed=request.form,
         witnesses=engine.colleagues(by=person_id()) if view.signing else [],
         lines=lines(engine.timeline(view.instance.id, by=person_id())),
-        refresh_url=url_for("work_items.sheet", id=id) if view.form and view.form.reacts else None,
     )
 
 

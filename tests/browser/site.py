@@ -40,7 +40,7 @@ def prepare(home: Path) -> None:
     try:
         engine.migrate()
         engine.create_authority()
-        for path in sorted(PROCESSES.iterdir()):
+        for path in sorted(one for one in PROCESSES.iterdir() if one.is_dir()):
             engine.deploy(folder(path))
         engine.load_demo(ORGANISATION.read_text(encoding="utf-8"), password=PASSWORD)
     finally:

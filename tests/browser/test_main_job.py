@@ -76,7 +76,7 @@ def test_a_letter_is_issued_returned_and_signed_down_to_a_branch(
     deputy.choose("审核意见", "退回修改")
     deputy.submit.click()
     opinion = page.get_by_label("意见", exact=True)
-    expect(opinion).to_have_accessible_description("请填写意见")
+    expect(opinion).to_have_accessible_description("请填写意见。")
     opinion.fill("分值合计应为一百分，请调整。")
     deputy.hand_in()
 
@@ -124,7 +124,7 @@ def test_a_letter_is_issued_returned_and_signed_down_to_a_branch(
         page.get_by_label("本人已阅读责任书全文").check()
         head.sign()
         head.hand_in()
-        head.take(f"决定：是否颁发本级{LETTER}")
+        head.take("是否向下属党组织颁发2026年度责任书")
         head.choose("是否下发", "下发")
         head.hand_in()
 

@@ -323,3 +323,16 @@ def test_a_hostile_expression_neither_runs_nor_crashes(source: str) -> None:
     began = time.perf_counter()
     hostile.clean({"x": "1"}, {})
     assert time.perf_counter() - began < 2
+
+
+def test_only_what_others_lean_on_is_watched() -> None:
+    """A list's columns among them; a field of the process that no one can change here is not."""
+    columns = [text("无"), text("目标", conditional={"hide": "=无 = true"}), text("时限")]
+    found = form(
+        text("决定"),
+        text("理由", conditional={"hide": '=决定 != "退回"'}),
+        {"type": "select", "key": "发往", "valuesExpression": "=下属单位[kind = 决定].name"},
+        {"type": "dynamiclist", "key": "目标表", "components": columns},
+        text("备注", properties={"default": "=发往"}),
+    )
+    assert found.watched == {"决定", "无"}

@@ -5,6 +5,7 @@ import { confirmations, errorSummary, printing } from './page/comfort.js';
 import { drafts } from './page/draft.js';
 import { pictures } from './page/pictures.js';
 import { rows } from './page/rows.js';
+import { sheets } from './page/sheet.js';
 import { signatures } from './page/signature.js';
 
 // No code in attributes: the page's content security policy forbids it.
@@ -24,6 +25,7 @@ function start(root) {
 
 printing();
 confirmations();
+sheets(htmx);
 start(document);
 errorSummary(document);
 // The part that came in may itself be what a part looks for: begin one above it.
