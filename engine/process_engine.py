@@ -459,6 +459,15 @@ class ProcessEngine:
                 for notice in ledgers.noticeboard(session, name, person_id=by, on=self.today())
             ]
 
+    def keeps_notice(self, entry_id: int, *, by: int) -> bool:
+        """May this person write a noticeboard entry's sections?"""
+        with self._read() as session:
+            try:
+                ledgers.require_keeper(session, ledgers.get(session, entry_id), person_id=by, on=self.today())
+            except NotAllowed:
+                return False
+            return True
+
     def update_notice(
         self, entry_id: int, section: str, text: str, *, by: int, audience: str | None = None
     ) -> LedgerSection:

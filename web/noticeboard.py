@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from engine.errors import Invalid, NotFound
 from engine.ledgers import Notice
 from web.current import engine, person_id, public, reader_id
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 noticeboard = Blueprint("noticeboard", __name__, url_prefix="/noticeboard")
 
@@ -24,7 +29,7 @@ def board() -> str:
 @noticeboard.get("/<int:id>")
 @public
 def show(id: int) -> str:
-    return render_template("noticeboard/show.html", notice=_notice(id), errors={}, typed={})
+    return _page(id)
 
 
 @noticeboard.post("/<int:id>/sections")
@@ -34,11 +39,16 @@ def update(id: int) -> tuple[str, int] | Response:
     try:
         engine.update_notice(id, section, text, by=person_id(), audience=request.form.get("audience") or None)
     except Invalid as invalid:
-        return render_template(
-            "noticeboard/show.html", notice=_notice(id), errors={section: str(invalid)}, typed={section: text}
-        ), 422
+        return _page(id, errors={section: str(invalid)}, typed={section: text}), 422
     flash(_("“%(section)s”已更新。", section=section))
     return redirect(url_for("noticeboard.show", id=id))
+
+
+def _page(id: int, errors: Mapping[str, str] = _NONE, typed: Mapping[str, str] = _NONE) -> str:
+    keeps = g.account is not None and engine.keeps_notice(id, by=person_id())
+    return render_template(
+        "noticeboard/show.html", notice=_notice(id), keeps=keeps, errors=errors, typed=typed
+    )
 
 
 def _notice(id: int) -> Notice:

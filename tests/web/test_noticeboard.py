@@ -62,7 +62,11 @@ def test_only_who_answers_for_it_writes(visit: Visit, entry: int) -> None:
     stranger.get(f"/noticeboard/{entry}")
     assert "/login" in stranger.post(f"/noticeboard/{entry}/sections", sent).location
     colleague.get(f"/noticeboard/{entry}")
+    assert "textarea" not in colleague.page
     assert colleague.post(f"/noticeboard/{entry}/sections", sent).status_code == 403
+    secretary = visit("chengligong")
+    secretary.get(f"/noticeboard/{entry}")
+    assert secretary.page.count("<textarea") == 5, "his branch's secretary writes every section but the name"
     member.get(f"/noticeboard/{entry}")
     assert member.post(f"/noticeboard/{entry}/sections", sent).status_code == 302
     member.get(f"/noticeboard/{entry}")
