@@ -185,7 +185,9 @@ class Loaded:
     """A definition ready to run: its process, forms and decisions, parsed once and shared by all threads."""
 
     def __init__(self, session: Session, definition: ProcessDefinition) -> None:
-        self.definition = definition
+        # A copy that belongs to no session: this object outlives the transaction that first asked for it.
+        columns = [column.key for column in ProcessDefinition.__table__.columns]
+        self.definition = ProcessDefinition(**{name: getattr(definition, name) for name in columns})
         self.process = Process.restore(blobs.get(session, definition.bpmn_digest), definition.spec)
         content = {name: blobs.get(session, digest) for name, digest in definition.resources.items()}
         self.forms = {name: forms.load(data) for name, data in content.items() if name.endswith(".form.json")}

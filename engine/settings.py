@@ -15,7 +15,7 @@ from engine.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an installation can set. ``docs/settings.md`` has the table.
+    """What an installation can set. ``docs/administrators.md`` has the table.
 
     :ivar home: folder for everything the product keeps outside the database
     :ivar database_url: ``sqlite:///...`` or ``postgresql://...``

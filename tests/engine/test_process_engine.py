@@ -76,6 +76,15 @@ def test_a_line_of_tasks_with_a_restart_between(fresh: Fresh, world: World) -> N
     assert fresh().inbox_counts(by=world.other) == {"todo": 0, "done": 1, "started": 0}
 
 
+def test_a_refused_start_leaves_nothing_behind_in_memory(engine: ProcessEngine, world: World) -> None:
+    xml = draw("p", node("startEvent", "start", "<bpmn:extensionElements>" + ours("starter", post="书记") + "</bpmn:extensionElements>"),
+               user("a"), end(), path("start", "a", "end"))  # fmt: skip
+    engine.deploy({"p.bpmn": xml})
+    with pytest.raises(NotAllowed):
+        engine.start("p", by=world.member)
+    assert engine.start("p", by=world.secretary).title == "p"
+
+
 def test_a_form_names_each_error_and_keeps_the_item_open(engine: ProcessEngine, world: World) -> None:
     xml = draw("p", start(), user("a", ours("form", ref="a.form.json")), end(), path("start", "a", "end"))
     begin(engine, xml, world.member, a__form__json=FORM)
