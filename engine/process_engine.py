@@ -24,15 +24,18 @@ from engine import (
     ledgers,
     notifications,
     reading,
+    renewals,
     work_items,
 )
 from engine.clock import Clock, SystemClock, local
 from engine.database import Database
 from engine.deployments import Definitions, ProcessDefinition
 from engine.documents import authority, register, seals, verification
+from engine.documents.authority import Certificate
 from engine.documents.pdf import Renderer
 from engine.documents.preview import Previews
 from engine.documents.register import Document
+from engine.documents.seals import SealUseLine
 from engine.documents.verification import Verification
 from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
 from engine.instances import ProcessInstance
@@ -58,6 +61,7 @@ from engine.organisation.people import Membership, Person
 from engine.organisation.posts import Holding
 from engine.organisation.units import Unit
 from engine.organisation.views import PersonView, TreeLine, UnitView
+from engine.renewals import Renewal
 from engine.runtime import Runtime
 from engine.settings import Settings
 from engine.work_items import Completion, WorkItem
@@ -324,6 +328,10 @@ class ProcessEngine:
                     session, name=AUTHORITY, passphrase=self.settings.passphrase, at=at
                 )
 
+    def has_authority(self) -> bool:
+        with self._read() as session:
+            return bool(authority.trusted(session))
+
     def authority_pem(self) -> str:
         """The authority's certificate, for strangers' tools."""
         with self._read() as session:
@@ -361,6 +369,11 @@ class ProcessEngine:
         """A page of the document as it stands now, as PNG; pages count from 1."""
         return self._runtime.previews.page(self.document_file(document_id, by=by), number)
 
+    def renewed_by(self, document_id: int, *, by: int) -> Document | None:
+        """The document that was issued in this one's place (换签), if any."""
+        with self._read() as session:
+            return register.successor(session, self._readable(session, document_id, by).id)
+
     def _readable(self, session: Session, document_id: int, by: int) -> Document:
         document = register.get(session, document_id)
         reading.require_document(session, document, by, self.today())
@@ -389,6 +402,46 @@ class ProcessEngine:
         """
         with self._administer(by, "organisation", "seal-granted", unit=unit_id, demo=False) as (session, at):
             return seals.upload(session, unit_id=unit_id, picture=picture, by=by, at=at)
+
+    def seals_in_use(self, *, by: int) -> dict[int, seals.Seal]:
+        """The seals in use, by unit."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return {seal.unit_id: seal for seal in seals.in_use(session)}
+
+    def seal_picture(self, unit_id: int, *, by: int) -> bytes:
+        """PNG of the seal in use.
+
+        :raises NotFound: the unit has none
+        """
+        with self._read() as session:
+            _require_admin(session, by)
+            return seals.picture(session, unit_id)
+
+    def withdraw_seal(self, unit_id: int, *, by: int) -> seals.Seal:
+        """From now on it may not be used; what it sealed stays sealed."""
+        with self._administer(by, "organisation", "seal-withdrawn", unit=unit_id) as (session, at):
+            return seals.withdraw(session, unit_id, at=at)
+
+    def seal_uses(self, *, by: int, limit: int = 200) -> list[SealUseLine]:
+        """用印登记, newest first."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return seals.latest_uses(session, limit=limit)
+
+    def certificates(self, *, by: int) -> Sequence[Certificate]:
+        """The authority's certificate, then those of people and units, newest first."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return authority.everybody(session)
+
+    def revoke_certificate(self, certificate_id: int, *, by: int) -> Certificate:
+        """Signatures from before this moment stay good; the holder's next signature gets a new certificate."""
+        with self._administer(by, "organisation", "certificate-revoked", certificate=certificate_id) as (
+            session,
+            at,
+        ):
+            return authority.revoke(session, certificate_id, at=at)
 
     def seal_history(self) -> None:
         """Sign the heads of all streams that grew (``engine.checkpoints``); workers do it once a minute."""
@@ -424,10 +477,15 @@ class ProcessEngine:
             loaded = [self._runtime.definitions.get(session, d.id) for d in deployments.all_latest(session)]
             return list({name: ledger for one in loaded for name, ledger in one.ledgers.items()}.values())
 
-    def ledger(self, name: str, *, by: int, filters: Mapping[str, Any] | None = None) -> list[LedgerEntry]:
-        """The rows that the person may read, oldest first; administrators read all."""
+    def ledger(
+        self, name: str, *, by: int, filters: Mapping[str, Any] | None = None, history: bool = False
+    ) -> list[LedgerEntry]:
+        """The rows that the person may read, oldest first; administrators read all.
+
+        :param history: superseded and void rows as well
+        """
         with self._read() as session:
-            return self._ledger_rows(session, name, by, filters)
+            return self._ledger_rows(session, name, by, filters, history=history)
 
     def rollup(self, name: str, *, by: int, filters: Mapping[str, Any] | None = None) -> list[Rollup]:
         """Counts by status, and who is outstanding (未签名单), over the rows that the person may read.
@@ -435,16 +493,56 @@ class ProcessEngine:
         :raises NotFound: no such ledger
         :raises Invalid: the ledger declares no roll-up
         """
-        definition = next((d for d in self.ledgers() if d.name == name), None)
-        if definition is None:
-            raise NotFound("no-ledger", f"没有台账“{name}”。", name=name)
+        definition = self._ledger(name)
         with self._read() as session:
             return ledgers.rollup_of(definition, self._ledger_rows(session, name, by, filters))
 
+    def ledger_offices(self, *, by: int) -> set[int]:
+        """The units whose ledgers the person keeps today: he may void their rows."""
+        with self._read() as session:
+            return ledgers.offices(session, by, self.today())
+
+    def void_entry(self, entry_id: int, *, reason: str, by: int) -> LedgerEntry:
+        """Take a row out of force with its document; who was still to sign it is asked no longer.
+
+        :raises NotAllowed: no officer of the unit that keeps the row
+        :raises Invalid: no reason
+        :raises Conflict: it is superseded or void already
+        """
+        with self._read() as session:
+            name = ledgers.get(session, entry_id).ledger
+        definition = self._ledger(name)
+        with self._write() as (session, at):
+            return renewals.void(session, definition, entry_id, reason=reason, by=by, at=at)
+
+    def renewals(self, name: str, *, by: int) -> list[Renewal]:
+        """换签: the rows that he may read whose signers have left their posts since; with the process that he may start."""
+        definition = self._ledger(name)
+        with self._read() as session:
+            found = renewals.due(
+                session, definition, self._ledger_rows(session, name, by, None), self.today()
+            )
+            processes = [
+                self._runtime.definitions.get(session, d.id) for d in deployments.all_latest(session)
+            ]
+            return renewals.offered(session, found, processes, by=by, on=self.today())
+
+    def _ledger(self, name: str) -> LedgerDefinition:
+        definition = next((d for d in self.ledgers() if d.name == name), None)
+        if definition is None:
+            raise NotFound("no-ledger", f"没有台账“{name}”。", name=name)
+        return definition
+
     def _ledger_rows(
-        self, session: Session, name: str, by: int, filters: Mapping[str, Any] | None
+        self,
+        session: Session,
+        name: str,
+        by: int,
+        filters: Mapping[str, Any] | None,
+        *,
+        history: bool = False,
     ) -> list[LedgerEntry]:
-        entries = ledgers.rows(session, name, filters)
+        entries = ledgers.rows(session, name, filters, history=history)
         account = accounts.of_person(session, by)
         if account is not None and account.is_admin:
             return entries
@@ -721,6 +819,24 @@ class ProcessEngine:
                 session, "organisation", [history.Entry("delegated", payload, person_id=by)], at
             )
             return made
+
+    def delegations(self, *, by: int) -> list[Delegation]:
+        """Everybody's, newest first."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return delegation.everybody(session)
+
+    def end_delegation(self, delegation_id: int, *, by: int, on: date) -> Delegation:
+        """From that day on nobody acts in his place: in one's own case, or as an administrator in anybody's."""
+        with self._write() as (session, at):
+            ended = delegation.revoke(session, delegation_id, on=on)
+            if by != ended.from_person_id:
+                _require_admin(session, by)
+            payload = {"delegation": ended.id, "on": on}
+            history.append_to(
+                session, "organisation", [history.Entry("delegation-ended", payload, person_id=by)], at
+            )
+            return ended
 
     def import_workbook(self, content: bytes, *, by: int | None) -> ImportReport:
         """Import units, people and posts; with any error in the report nothing was changed.
