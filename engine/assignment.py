@@ -28,7 +28,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    union_all,
+    union,
 )
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, raiseload
 
@@ -54,7 +54,7 @@ class Candidate(Table):
     __tablename__ = "work_item_candidate"
     __table_args__ = (
         Index("ix_work_item_candidate_item", "work_item_id", "rank"),
-        Index("ix_work_item_candidate_person", "person_id"),
+        Index("ix_work_item_candidate_person", "person_id", "work_item_id"),
         Index("ix_work_item_candidate_post", "unit_id", "post"),
     )
 
@@ -211,13 +211,18 @@ def _eligible() -> Select[Any]:
 
 @cache
 def _items() -> CompoundSelect[Any]:
-    """The ids of work items for ``selves``: those that name them, and those for the posts they hold, each by its index."""
+    """The ids of open work items for ``selves``: those that name them, and those for the posts they hold, each by its index."""
+    from engine.work_items import WorkItem
+
     held = aliased(Holding)
-    return union_all(
-        select(Candidate.work_item_id).where(Candidate.person_id.in_(_SELVES), _counts(Candidate.person_id)),
-        select(Candidate.work_item_id)
-        .join(held, _holds(Candidate, held, _DAY))
-        .where(held.person_id.in_(_SELVES), _counts(held.person_id)),
+    candidates = select(Candidate.work_item_id).join(
+        WorkItem, and_(WorkItem.id == Candidate.work_item_id, WorkItem.closed_at.is_(None))
+    )
+    return union(
+        candidates.where(Candidate.person_id.in_(_SELVES), _counts(Candidate.person_id)),
+        candidates.join(held, _holds(Candidate, held, _DAY)).where(
+            held.person_id.in_(_SELVES), _counts(held.person_id)
+        ),
     )
 
 
@@ -258,7 +263,7 @@ def vacancies(session: Session, items: Sequence[int], person_id: int, on: date) 
 
 
 def items_of(session: Session, person_id: int, on: date) -> CompoundSelect[Any]:
-    """The ids of work items for which the person is eligible today, open or closed."""
+    """The ids of the open work items for which the person is eligible today, each once."""
     return _items().params(selves=selves(session, person_id, on), day=on)
 
 

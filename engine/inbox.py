@@ -65,8 +65,8 @@ def rows(
         ]
     if box != "todo":
         raise Invalid("no-box", f"没有“{box}”这一栏；可选：待办、已办、我发起。")
-    mine = assignment.items_of(session, person_id, on)
-    query = _items(WorkItem.closed_at.is_(None), _free(person_id), WorkItem.id.in_(mine))
+    mine = assignment.items_of(session, person_id, on).subquery()
+    query = _items(_free(person_id)).join(mine, mine.c.work_item_id == WorkItem.id)
     found = list(
         session.execute(
             query.order_by(WorkItem.due_at.is_(None), WorkItem.due_at, WorkItem.id)
@@ -80,11 +80,12 @@ def rows(
 
 def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
     """Box -> number of lines."""
-    mine = assignment.items_of(session, person_id, on)
+    mine = assignment.items_of(session, person_id, on).subquery()
     todo = (
         select(func.count())
         .select_from(WorkItem)
-        .where(WorkItem.closed_at.is_(None), _free(person_id), WorkItem.id.in_(mine))
+        .join(mine, mine.c.work_item_id == WorkItem.id)
+        .where(_free(person_id))
     )
     done = select(func.count()).select_from(WorkItem).where(WorkItem.completed_by_id == person_id)
     started = select(func.count()).select_from(_started(person_id).subquery())

@@ -29,9 +29,7 @@ def is_admin(session: Session, person_id: int) -> bool:
 def _mine(session: Session, person_id: int, on: date) -> ColumnElement[bool]:
     """Work items that the person completed, holds or may do today."""
     eligible = assignment.items_of(session, person_id, on)
-    return or_(
-        WorkItem.completed_by_id == person_id, WorkItem.closed_at.is_(None) & WorkItem.id.in_(eligible)
-    )
+    return or_(WorkItem.completed_by_id == person_id, WorkItem.id.in_(eligible))
 
 
 def may_read_instance(session: Session, instance: ProcessInstance, person_id: int, on: date) -> bool:

@@ -779,7 +779,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_work_item_candidate_item", "work_item_candidate", ["work_item_id", "rank"], unique=False
     )
-    op.create_index("ix_work_item_candidate_person", "work_item_candidate", ["person_id"], unique=False)
+    op.create_index(
+        "ix_work_item_candidate_person", "work_item_candidate", ["person_id", "work_item_id"], unique=False
+    )
     op.create_index("ix_work_item_candidate_post", "work_item_candidate", ["unit_id", "post"], unique=False)
     op.create_table(
         "work_item_document",
