@@ -509,9 +509,17 @@ def cancel(session: Session, fanout_id: int, at: datetime) -> None:
 
 
 def _cancel_children(session: Session, row: Fanout, at: datetime) -> None:
+    parent = session.get_one(instances.ProcessInstance, row.instance_id)
+    end_below(session, prefix(parent, row), at, row.id)
+
+
+def end_below(session: Session, path: str, at: datetime, fanout_id: int = 0) -> None:
+    """Cancel all that runs under a path, in a constant number of statements.
+
+    :param fanout_id: the fan-out whose bare items and unborn children end as well; 0 for none
+    """
     instance, item, job = instances.ProcessInstance, work_items.WorkItem, jobs.Job
-    parent = session.get_one(instance, row.instance_id)
-    below = select(instance.id).where(instance.path.startswith(prefix(parent, row)))
+    below = select(instance.id).where(instance.path.startswith(path))
     same = {"synchronize_session": False}
     session.execute(
         update(instance)
@@ -527,12 +535,12 @@ def _cancel_children(session: Session, row: Fanout, at: datetime) -> None:
     )
     session.execute(
         update(item)
-        .where(item.closed_at.is_(None), (item.instance_id.in_(below)) | (item.fanout_id == row.id))
+        .where(item.closed_at.is_(None), (item.instance_id.in_(below)) | (item.fanout_id == fanout_id))
         .values(closed_at=at, closing="withdrawn", version=item.version + 1)
         .execution_options(**same)
     )
     session.execute(
         delete(job)
-        .where((job.instance_id.in_(below)) | ((job.fanout_id == row.id) & (job.kind == "children")))
+        .where((job.instance_id.in_(below)) | ((job.fanout_id == fanout_id) & (job.kind == "children")))
         .execution_options(**same)
     )

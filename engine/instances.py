@@ -120,7 +120,12 @@ def start_form(session: Session, loaded: Loaded, by: int, on: date) -> StartForm
         raise NotAllowed("may-not-start", f"您不能发起“{loaded.definition.name}”。")
     start = loaded.process.model.start
     person = people.get(session, by)
-    data = {"initiator": {"person": by, "name": person.name}, "今天": on}
+    data: dict[str, Any] = {"initiator": {"person": by, "name": person.name}, "今天": on}
+    if start.renews is not None:
+        from engine import renewals
+
+        ledger, variable = start.renews
+        data[variable] = renewals.choices(session, loaded.ledgers[ledger], {u.id for u in found}, on)
     return StartForm(loaded.definition, loaded.forms.get(start.form) if start.form else None, found, data)
 
 
@@ -154,6 +159,9 @@ def start_by(
         "unit": {"id": unit.id, "name": unit.name, "short_name": unit.short_name, "kind": unit.kind},
     }
     cleaned = asked.form.clean(data, variables, now=at) if asked.form is not None else {}
+    if (renews := loaded.process.model.start.renews) is not None:
+        offered = variables[renews[1]]
+        variables[renews[1]] = [one for one in offered if one["entry"] in cleaned.values()]
     return start(
         runtime,
         session,
@@ -345,6 +353,21 @@ def close(
             .execution_options(synchronize_session=False)
         )
     session.execute(delete(jobs.Job).where(jobs.Job.instance_id == instance.id, jobs.Job.task_id.in_(tasks)))
+
+
+def cancel(session: Session, instance_id: int, *, by: int, at: datetime) -> None:
+    """End an instance before its time, with everything below it. A fan-out counts it as arrived, with nothing to return."""
+    instance = get(session, instance_id, lock=True)
+    if instance.ended_at is not None:
+        return
+    instance.ended_at, instance.outcome = at, "cancelled"
+    if instance.fanout_id is not None:
+        arrived = fanout.Arrival(
+            fanout_id=instance.fanout_id, position=instance.position, outcome="cancelled", result=None, at=at
+        )
+        session.add(arrived)
+    history.append(session, instance.stream, instance, [Entry("ended", {"outcome": "cancelled"}, by)], at)
+    fanout.end_below(session, instance.path, at)
 
 
 @dataclass(frozen=True, slots=True)

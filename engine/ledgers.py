@@ -29,6 +29,8 @@ from engine.organisation.people import Membership
 TYPES = ("text", "number", "date", "person", "unit", "choice", "table")
 #: Narrow to wide: the branch, the whole Party organisation of the agency, everybody without a login.
 AUDIENCES = ("支部", "单位", "社会")
+#: Who keeps a unit's ledgers.
+OFFICERS = ("书记", "副书记", "专职副书记", "党务干事")
 _MAX_BYTES = 64_000
 
 
@@ -51,6 +53,7 @@ class LedgerDefinition:
     :ivar group_by: the fields that the roll-up groups by; empty where the ledger has no roll-up
     :ivar status: the choice field that the roll-up counts
     :ivar open_statuses: the statuses whose rows are listed as outstanding (未签名单)
+    :ivar keeper: the unit field whose officers keep a row, such as 签发单位; None for the unit that the row is about
     """
 
     name: str
@@ -61,6 +64,11 @@ class LedgerDefinition:
     group_by: tuple[str, ...] = ()
     status: str | None = None
     open_statuses: tuple[str, ...] = ()
+    keeper: str | None = None
+
+    def keeper_of(self, entry: LedgerEntry) -> int | None:
+        """The unit whose officers keep the row."""
+        return entry.values.get(self.keeper) if self.keeper is not None else entry.unit_id
 
     def identity(self, key: Mapping[str, Any]) -> str:
         """The key's text in the table: equal keys give equal text, whatever number type the process used.
@@ -219,7 +227,7 @@ def load(content: bytes) -> LedgerDefinition:
         raw = yaml.load(content.decode(), Loader=_Loader)
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise Invalid("ledger-definition", f"台账定义不是有效的 YAML（不支持锚点与引用）：{error}") from error
-    root = _mapping(raw, "台账定义", {"name", "title", "key", "fields"}, {"audiences", "rollup"})
+    root = _mapping(raw, "台账定义", {"name", "title", "key", "fields"}, {"audiences", "rollup", "keeper"})
     name = root["name"]
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,79}", name):
         raise _bad(f"name 应以小写字母开头，只含小写字母、数字和下划线，现在是“{name}”")
@@ -239,6 +247,9 @@ def load(content: bytes) -> LedgerDefinition:
     key = _names(root["key"], "key", fields)
     if not key:
         raise _bad("key 至少要有一栏")
+    keeper = root.get("keeper")
+    if keeper is not None and (keeper not in fields or fields[keeper].type != "unit"):
+        raise _bad(f"keeper “{keeper}”应是一个 unit 类型的栏")
     return LedgerDefinition(
         name=name,
         title=str(root["title"]),
@@ -248,6 +259,7 @@ def load(content: bytes) -> LedgerDefinition:
         group_by=_names(rollup["by"], "rollup.by", fields),
         status=status,
         open_statuses=open_statuses,
+        keeper=keeper,
     )
 
 
@@ -609,6 +621,23 @@ def require_keeper(session: Session, entry: LedgerEntry, *, person_id: int, on: 
         raise NotAllowed(
             "not-keeper", "只有本人和所在党组织的任职人员可以更新这一条公开内容。", entry=entry.id
         )
+
+
+def require_officer(
+    session: Session, definition: LedgerDefinition, entry: LedgerEntry, *, person_id: int, on: date
+) -> None:
+    """:raises NotAllowed: he holds no post of ``OFFICERS`` at the unit that keeps the row"""
+    if definition.keeper_of(entry) not in offices(session, person_id, on):
+        raise NotAllowed(
+            "not-officer",
+            f"只有登记单位的{'、'.join(OFFICERS)}可以作废台账“{definition.title}”的记录。",
+            entry=entry.id,
+        )
+
+
+def offices(session: Session, person_id: int, on: date) -> set[int]:
+    """The units for which a person keeps ledgers on that day."""
+    return {h.unit_id for h in posts.held_by(session, person_id, on) if h.post in OFFICERS}
 
 
 class _Reader:

@@ -167,6 +167,13 @@ def authorities(session: Session) -> Sequence[Certificate]:
     ).all()
 
 
+def everybody(session: Session) -> Sequence[Certificate]:
+    """Every certificate ever issued: the authorities' own first, then the newest."""
+    return session.scalars(
+        select(Certificate).order_by(Certificate.is_authority.desc(), Certificate.id.desc())
+    ).all()
+
+
 def _required(session: Session) -> Sequence[Certificate]:
     found = authorities(session)
     if not found:

@@ -370,6 +370,16 @@ def of_instances(session: Session, ids: Iterable[int]) -> list[Document]:
     )
 
 
+def successor(session: Session, document_id: int) -> Document | None:
+    """The document in force that was issued in this one's place (换签)."""
+    return session.scalar(
+        select(Document)
+        .where(Document.replaces_id == document_id, Document.voided_at.is_(None))
+        .order_by(Document.id.desc())
+        .limit(1)
+    )
+
+
 def package(session: Session, document: Document, revision: Revision | None = None) -> bytes:
     """The .docx with all its electronic signatures; the same rows give the same bytes."""
     chosen = revision or document.revision

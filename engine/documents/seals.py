@@ -10,6 +10,7 @@ import functools
 import io
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from engine.clock import local
 from engine.database import Table, UtcDateTime
 from engine.documents import fonts
 from engine.errors import Conflict, Invalid, NotAllowed, NotFound
+from engine.organisation.people import Person
 from engine.organisation.posts import Holding
 
 # Who keeps and uses a unit's seal: the clerk in charge of it, and the heads who approve.
@@ -102,6 +104,50 @@ def withdraw(session: Session, unit_id: int, *, at: datetime) -> Seal:
 def of_unit(session: Session, unit_id: int) -> Seal | None:
     """The seal in use."""
     return session.scalar(select(Seal).where(Seal.unit_id == unit_id, Seal.withdrawn_at.is_(None)))
+
+
+def in_use(session: Session) -> list[Seal]:
+    return list(session.scalars(select(Seal).where(Seal.withdrawn_at.is_(None))))
+
+
+def picture(session: Session, unit_id: int) -> bytes:
+    """PNG of the seal in use.
+
+    :raises NotFound: the unit has none
+    """
+    seal = of_unit(session, unit_id)
+    if seal is None:
+        raise NotFound("no-seal", "该党组织没有在用的印章。")
+    return blobs.get(session, seal.image_digest)
+
+
+@dataclass(frozen=True, slots=True)
+class SealUseLine:
+    """A line of the 用印登记 as it is read.
+
+    :ivar approved_by: who had the seal put there
+    """
+
+    use: SealUse
+    unit_id: int
+    demo: bool
+    title: str
+    approved_by: str | None
+
+
+def latest_uses(session: Session, *, limit: int) -> list[SealUseLine]:
+    """The latest lines of the 用印登记, newest first."""
+    from engine.documents.register import Document
+
+    query = (
+        select(SealUse, Seal.unit_id, Seal.demo, Document.title, Person.name)
+        .join(Seal, Seal.id == SealUse.seal_id)
+        .join(Document, Document.id == SealUse.document_id)
+        .outerjoin(Person, Person.id == SealUse.person_id)
+        .order_by(SealUse.id.desc())
+        .limit(limit)
+    )
+    return [SealUseLine(*row) for row in session.execute(query).tuples()]
 
 
 def owners(session: Session, unit_ids: Collection[int], *, at: datetime) -> set[int]:

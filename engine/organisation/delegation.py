@@ -90,6 +90,11 @@ def revoke(session: Session, delegation_id: int, *, on: date) -> Delegation:
     return delegation
 
 
+def everybody(session: Session) -> list[Delegation]:
+    """All delegations, those that began last first."""
+    return list(session.scalars(select(Delegation).order_by(Delegation.from_on.desc(), Delegation.id.desc())))
+
+
 def acts_for(session: Session, person_id: int, on: date) -> list[int]:
     """The persons in whose place this one acts on that day, by id."""
     return list(

@@ -9,7 +9,8 @@ today), ``members`` (of a branch), and ``subordinates``: each with the same offi
 {person, name, post, mode, 姓名, 职务}, null where the post is vacant; a signatory is never null.
 
 Result for a person: ``person`` {person, name, department, job_title, joined_party_on} and ``branch`` (a unit with its officers,
-or null). For a ledger: ``rows``, each its values and ``entry``, ``unit``, ``person``, ``document``.
+or null). For a ledger: ``rows``, each its values and ``entry``, ``unit``, ``person``, ``document``; the one named by ``entry`` also
+has ``data``, what its document was filled with, and ``title``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from sqlalchemy import ColumnElement, select
 
 from engine import ledgers
 from engine.clock import local
-from engine.documents import seals
+from engine.documents import register, seals
 from engine.errors import NotFound
+from engine.ledgers import LedgerEntry
 from engine.organisation import departments, people, posts
 from engine.organisation.posts import ACTING, Holding
 from engine.organisation.units import Unit, UnitName
@@ -168,16 +170,22 @@ def _rows(context: Operation, ledger: str, where: dict[str, Any]) -> list[dict[s
     entry = where.pop("entry", None)
     if entry is not None:
         found = ledgers.get(context.session, int(entry))
-        entries = [found] if found.ledger == ledger else []
-    else:
-        entries = ledgers.rows(context.session, ledger, where)
-    return [
-        {
-            **e.values,
-            "entry": e.id,
-            "unit": e.unit_id,
-            "person": e.person_id,
-            "document": e.document_id,
-        }
-        for e in entries
-    ]
+        return [{**_row(found), **_content(context, found)}] if found.ledger == ledger else []
+    return [_row(found) for found in ledgers.rows(context.session, ledger, where)]
+
+
+def _row(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        **entry.values,
+        "entry": entry.id,
+        "unit": entry.unit_id,
+        "person": entry.person_id,
+        "document": entry.document_id,
+    }
+
+
+def _content(context: Operation, entry: LedgerEntry) -> dict[str, Any]:
+    if entry.document_id is None:
+        return {}
+    document = register.get(context.session, entry.document_id)
+    return {"data": document.data, "title": document.title}

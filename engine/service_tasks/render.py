@@ -8,6 +8,8 @@ A 印章 slot of a unit that owns no seal is left out.
 ``replaces``: what an earlier round rendered (ids or null). A document of the same title gets a new revision, which voids the
 signatures on the former one; those that no longer occur are void.
 
+``renews``: the document in whose place this one is issued (id, 换签). That one stays as it is, with its signatures.
+
 Result: ``document`` (id) and ``digest`` of the one; of many ``documents`` (ids) and ``items``: each ``item`` with ``document``.
 """
 
@@ -86,6 +88,7 @@ def run(
     kind: str = "文件",
     number: str | None = None,
     replaces: Any = None,
+    renews: Any = None,
     each: list[Mapping[str, Any]] | None = None,
     **_: Any,
 ) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def run(
     digest = Template.load(context.loaded.templates[template]).digest
     former = {document.title: document for document in _former(context, replaces)}
     documents = [
-        _enter(context, rendered, kind, number, digest, former.pop(rendered.title, None))
+        _enter(context, rendered, kind, number, digest, former.pop(rendered.title, None), renews)
         for rendered in context.prepared
     ]
     for left in former.values():
@@ -122,6 +125,7 @@ def _enter(
     number: str | None,
     template_digest: str,
     former: Document | None,
+    renews: Any,
 ) -> Document:
     session, at = context.session, context.at
     if former is not None and [slot.slot for slot in former.slots] == [slot.slot for slot in rendered.slots]:
@@ -145,7 +149,7 @@ def _enter(
         base=rendered.base,
         slots=rendered.slots,
         number=number,
-        replaces_id=None if former is None else former.id,
+        replaces_id=former.id if former is not None else None if renews is None else int(renews),
         at=at,
     )
 
