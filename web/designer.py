@@ -75,6 +75,7 @@ def _options(id: int) -> str:
     options = {
         "forms": [name for name in files if name.endswith(".form.json")],
         "decisions": [{"ref": name, "decision": ""} for name in files if name.endswith(".dmn")],
+        "ledgers": [name.removesuffix(".ledger.yaml") for name in files if name.endswith(".ledger.yaml")],
         "processes": [{"key": one.key, "name": one.name} for one in engine.definitions()],
         "variables": sorted(
             {key for name in files if name.endswith(".form.json") for key in load(files[name]).keys}

@@ -108,6 +108,25 @@ def test_a_field_of_the_panel_writes_its_attribute(designer: Page, pages: Pages)
     assert [one.text for one in root.iter(BPMN + "loopDataInputRef")] == ["会签人"]
 
 
+def test_when_a_signature_is_asked_for_and_what_a_process_renews(designer: Page, pages: Pages) -> None:
+    select(designer, "review")
+    designer.locator("[data-group-id='group-lvze-signature']").click()
+    entry(designer, "lvze-Signature-required").locator(".cm-content").click()
+    designer.keyboard.press("Control+A")
+    designer.keyboard.type("true")
+    entry(designer, "lvze-Signature-deferred").get_by_role("checkbox").uncheck()
+    select(designer, "start")
+    designer.locator("[data-group-id='group-lvze-renewal']").click()
+    entry(designer, "lvze-Renews-variable").get_by_role("textbox").fill("旧文件")
+    entry(designer, "lvze-Renews-variable").get_by_role("textbox").blur()
+    root = sent(designer, pages)
+    (signature,) = root.iter(LVZE + "signature")
+    assert signature.get("required") == "=true" and signature.get("deferred") is None
+    assert [dict(one.attrib) for one in root.iter(LVZE + "renews")] == [
+        {"ledger": "letters", "variable": "旧文件"}
+    ]
+
+
 def test_emptying_the_last_attribute_removes_the_element(designer: Page, pages: Pages) -> None:
     select(designer, "review")
     entry(designer, "lvze-Title-value").get_by_role("textbox").fill("")

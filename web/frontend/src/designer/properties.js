@@ -21,7 +21,7 @@ export default class Properties {
   constructor(propertiesPanel, modeling, lvzeExtensions, options) {
     this.modeling = modeling;
     this.extensions = lvzeExtensions;
-    this.options = { forms: [], decisions: [], processes: [], documents: [], ...options };
+    this.options = { forms: [], decisions: [], processes: [], ledgers: [], ...options };
     propertiesPanel.registerProvider(400, this);
   }
 
@@ -88,6 +88,15 @@ export default class Properties {
         }),
         this.field(check, 'lvze:Starter', 'member', '每个党员都能发起'),
       ],
+    }, {
+      id: 'lvze-renewal',
+      label: '换签',
+      entries: [
+        this.field(choice, 'lvze:Renews', 'ledger', '换签哪个台账的文件', { options: asOptions(this.options.ledgers) }),
+        this.field(text, 'lvze:Renews', 'variable', '可换签的存入变量', {
+          description: '列表，供发起表单选择；每项含 entry、keeper、title、left',
+        }),
+      ],
     }];
   }
 
@@ -130,6 +139,12 @@ export default class Properties {
           this.field(formula, 'lvze:Signature', 'document', '签哪份文件'),
           this.field(text, 'lvze:Signature', 'slot', '签名栏', { description: '与生成文件时的签名栏同名' }),
           this.field(feel, 'lvze:Signature', 'capacity', '印出的职务'),
+          this.field(formula, 'lvze:Signature', 'required', '何时须签名', {
+            description: '例如 =决定 = "同意"；不填就总是要签',
+          }),
+          this.field(check, 'lvze:Signature', 'deferred', '提交时只记下授权', {
+            description: '文件很多时用：之后由服务“签署”逐份签',
+          }),
         ],
       },
       {

@@ -22,6 +22,7 @@ export default class Variables {
     for (const { businessObject } of this.registry.getAll()) {
       const source = businessObject.name ?? businessObject.id;
       extensions(businessObject, 'lvze:Result').forEach(({ variable }) => add(variable, `办理结果：${source}`));
+      extensions(businessObject, 'lvze:Renews').forEach(({ variable }) => add(variable, '可换签的文件'));
       extensions(businessObject, 'lvze:Output').forEach(({ name }) => add(name, source));
       extensions(businessObject, 'lvze:Decision').forEach(({ result }) => add(result, `决策：${source}`));
       add(extension(businessObject.loopCharacteristics, 'lvze:Loop')?.outputs, `汇总：${source}`);
