@@ -34,7 +34,7 @@ format: setup ## let ruff format and repair
 bench: setup ## the benchmarks, as a table
 	$(BIN)/python -m tests.bench
 
-pictures: setup-tests ## screenshots of the main pages into var/pictures
+pictures: setup-tests ## screenshots of the main pages into docs/pictures
 	$(BIN)/python -m tests.pictures
 
 lock: setup ## for maintainers: renew requirements.lock from pyproject.toml
