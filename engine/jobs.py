@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ColumnElement,
     CursorResult,
     ForeignKey,
     Index,
@@ -129,37 +130,45 @@ def claim(session: Session, at: datetime) -> Job | None:
     return claimed
 
 
+def _mine(job: Job) -> ColumnElement[bool]:
+    """The fence: the job's row as long as nobody has claimed it after this worker."""
+    return and_(Job.id == job.id, Job.token == job.token)
+
+
+def lost(job: Job) -> Conflict:
+    return Conflict("lease-lost", "任务的执行租约已经失效，本次结果作废。", job=job.id)
+
+
 def finish(session: Session, job: Job) -> None:
     """Delete a job that is done.
 
     :raises Conflict: the lease was lost; the caller's transaction must roll back
     """
-    result = session.execute(
-        delete(Job)
-        .where(Job.id == job.id, Job.token == job.token)
-        .execution_options(synchronize_session=False)
-    )
+    result = session.execute(delete(Job).where(_mine(job)).execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
-        raise Conflict("lease-lost", "任务的执行租约已经失效，本次结果作废。", job=job.id)
+        raise lost(job)
 
 
 def park(session: Session, job: Job) -> None:
-    """Let a fan-out's job wait for the next arrivals."""
+    """Let a fan-out's job wait for the next arrivals.
+
+    :raises Conflict: the lease was lost; the caller's transaction must roll back
+    """
     result = session.execute(
         update(Job)
-        .where(Job.id == job.id, Job.token == job.token)
+        .where(_mine(job))
         .values(token=None, lease_until=None, due_at=None, attempts=0)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
-        raise Conflict("lease-lost", "任务的执行租约已经失效，本次结果作废。", job=job.id)
+        raise lost(job)
 
 
 def _let_go(session: Session, job: Job) -> None:
-    mine = update(Job).where(Job.id == job.id, Job.token == job.token)
-    session.execute(mine.values(token=None, lease_until=None).execution_options(synchronize_session=False))
+    free = update(Job).where(_mine(job)).values(token=None, lease_until=None)
+    session.execute(free.execution_options(synchronize_session=False))
 
 
 def fail(session: Session, job: Job, error: Exception, at: datetime) -> None:
@@ -167,7 +176,7 @@ def fail(session: Session, job: Job, error: Exception, at: datetime) -> None:
     spent = job.attempts > len(RETRIES)
     session.execute(
         update(Job)
-        .where(Job.id == job.id, Job.token == job.token)
+        .where(_mine(job))
         .values(
             token=None,
             lease_until=None,

@@ -78,7 +78,9 @@ def _prepare(
     instance = instances.get(session, job.instance_id)
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[job.element_id or ""]
-    data = instances.tokens(runtime, session, instance)[job.task_id or ""]
+    data = instances.tokens(runtime, session, instance).get(job.task_id or "")
+    if data is None:  # somebody else has done the job, or the token was withdrawn
+        raise jobs.lost(job)
     context = service_tasks.Operation(
         session=session,
         clock=runtime.clock,
