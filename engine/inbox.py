@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from engine import assignment
+from engine import assignment, notifications
 from engine.deployments import ProcessDefinition
 from engine.errors import Invalid
 from engine.instances import ProcessInstance
@@ -79,7 +79,7 @@ def rows(
 
 
 def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
-    """Box -> number of lines."""
+    """Box -> number of lines; ``unread`` -> number of unread notifications. One statement: every page shows some of them."""
     mine = assignment.items_of(session, person_id, on).subquery()
     todo = (
         select(func.count())
@@ -89,10 +89,9 @@ def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
     )
     done = select(func.count()).select_from(WorkItem).where(WorkItem.completed_by_id == person_id)
     started = select(func.count()).select_from(_started(person_id).subquery())
-    numbers = session.execute(
-        select(todo.scalar_subquery(), done.scalar_subquery(), started.scalar_subquery())
-    ).one()
-    return dict(zip(BOXES, numbers, strict=True))
+    asked = (todo, done, started, notifications.unread(person_id))
+    numbers = session.execute(select(*(one.scalar_subquery() for one in asked))).one()
+    return dict(zip((*BOXES, "unread"), numbers, strict=True))
 
 
 def _free(person_id: int) -> Any:

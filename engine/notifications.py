@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index, Text, func, select
+from sqlalchemy import ForeignKey, Index, Select, Text, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine.database import Table, UtcDateTime
-from engine.errors import Invalid, NotFound
+from engine.errors import Invalid
+
+if TYPE_CHECKING:
+    from engine.instances import ProcessInstance
 
 
 class Notification(Table):
@@ -47,21 +52,32 @@ def send(
     return sent
 
 
-def of_person(session: Session, person_id: int, *, limit: int = 50) -> list[Notification]:
-    """The latest messages, newest first."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notification as its reader sees it.
+
+    :ivar instance: what it is about; None where he may not read that
+    """
+
+    notification: Notification
+    instance: ProcessInstance | None
+
+
+def of_person(session: Session, person_id: int, *, limit: int = 50, offset: int = 0) -> list[Notification]:
+    """A page of the person's messages, newest first."""
     query = select(Notification).where(Notification.person_id == person_id)
-    return list(session.scalars(query.order_by(Notification.id.desc()).limit(limit)))
+    return list(session.scalars(query.order_by(Notification.id.desc()).limit(limit).offset(offset)))
 
 
-def unread(session: Session, person_id: int) -> int:
-    query = select(func.count()).where(Notification.person_id == person_id, Notification.read_at.is_(None))
-    return session.scalars(query).one()
+def unread(person_id: int) -> Select[int]:
+    """How many of the person's messages are unread."""
+    return select(func.count()).where(Notification.person_id == person_id, Notification.read_at.is_(None))
 
 
-def mark_read(session: Session, notification_id: int, *, by: int, at: datetime) -> Notification:
-    """:raises NotFound: no such message to this person"""
-    found = session.get(Notification, notification_id)
-    if found is None or found.person_id != by:
-        raise NotFound("no-notification", "没有这条通知。")
-    found.read_at = found.read_at or at
-    return found
+def mark_read(session: Session, ids: Iterable[int], *, by: int, at: datetime) -> None:
+    """Note that the person has seen these; those read earlier keep their moment, other people's are left alone."""
+    session.execute(
+        update(Notification)
+        .where(Notification.id.in_(list(ids)), Notification.person_id == by, Notification.read_at.is_(None))
+        .values(read_at=at)
+    )

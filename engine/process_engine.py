@@ -263,6 +263,7 @@ class ProcessEngine:
             return inbox.rows(session, by, box, on=self.today(), limit=limit, offset=offset)
 
     def inbox_counts(self, *, by: int) -> dict[str, int]:
+        """Box -> number of lines, and ``unread`` notifications."""
         with self._read() as session:
             return inbox.counts(session, by, self.today())
 
@@ -465,9 +466,18 @@ class ProcessEngine:
             found = people.members(session, home.unit_id, self.today()) if home is not None else []
             return [person for person in found if person.id != by]
 
-    def notifications(self, *, by: int) -> list[notifications.Notification]:
+    def notifications(self, *, by: int, limit: int = 50, offset: int = 0) -> list[notifications.Message]:
+        """The person's messages, newest first, each with the instance it is about where he may read that."""
         with self._read() as session:
-            return notifications.of_person(session, by)
+            found = notifications.of_person(session, by, limit=limit, offset=offset)
+            about = {one.instance_id for one in found if one.instance_id is not None}
+            readable = reading.readable_instances(session, about, by, self.today())
+            return [notifications.Message(one, readable.get(one.instance_id or 0)) for one in found]
+
+    def mark_read(self, notification_ids: Iterable[int], *, by: int) -> None:
+        """Note that the person has seen these messages."""
+        with self._write() as (session, at):
+            notifications.mark_read(session, notification_ids, by=by, at=at)
 
     # ledgers
 

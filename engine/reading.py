@@ -7,7 +7,7 @@ item, whoever reads its instance, and whoever holds a post at a unit that signs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from sqlalchemy import ColumnElement, or_, select
@@ -32,8 +32,13 @@ def _mine(session: Session, person_id: int, on: date) -> ColumnElement[bool]:
     return or_(WorkItem.completed_by_id == person_id, WorkItem.id.in_(eligible))
 
 
+def _line(instance: ProcessInstance) -> set[int]:
+    """The instance and those above it."""
+    return {int(part) for part in instance.path.strip("/").split("/") if part.isdecimal()}
+
+
 def may_read_instance(session: Session, instance: ProcessInstance, person_id: int, on: date) -> bool:
-    line = [int(part) for part in instance.path.strip("/").split("/") if part.isdecimal()]
+    line = _line(instance)
     started = select(ProcessInstance.id).where(
         ProcessInstance.id.in_(line),
         ProcessInstance.started_by_id == person_id,
@@ -43,6 +48,29 @@ def may_read_instance(session: Session, instance: ProcessInstance, person_id: in
         return True
     took_part = select(WorkItem.id).where(WorkItem.instance_id.in_(line), _mine(session, person_id, on))
     return session.execute(took_part.limit(1)).first() is not None or is_admin(session, person_id)
+
+
+def readable_instances(
+    session: Session, ids: Iterable[int], person_id: int, on: date
+) -> dict[int, ProcessInstance]:
+    """Those of the instances that the person may read, by id; a constant number of statements."""
+    found = session.scalars(select(ProcessInstance).where(ProcessInstance.id.in_(set(ids)))).all()
+    if is_admin(session, person_id):
+        return {instance.id: instance for instance in found}
+    lines = {instance: _line(instance) for instance in found}
+    every = set[int]().union(*lines.values())
+    started = select(ProcessInstance.id).where(
+        ProcessInstance.id.in_(every),
+        ProcessInstance.started_by_id == person_id,
+        ProcessInstance.parent_id.is_(None),
+    )
+    took_part = (
+        select(WorkItem.instance_id)
+        .where(WorkItem.instance_id.in_(every), _mine(session, person_id, on))
+        .distinct()
+    )
+    mine = {*session.scalars(started), *session.scalars(took_part)}
+    return {instance.id: instance for instance, line in lines.items() if line & mine}
 
 
 def require_instance(session: Session, instance_id: int, person_id: int, on: date) -> ProcessInstance:

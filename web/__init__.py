@@ -30,6 +30,7 @@ from web.inbox import inbox
 from web.instances import instances
 from web.ledgers import ledgers
 from web.noticeboard import noticeboard
+from web.notifications import notifications
 from web.work_items import work_items
 
 __all__ = ["create_app"]
@@ -75,7 +76,17 @@ def create_app(engine: ProcessEngine) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     CSRFProtect(app)
     Babel(app, locale_selector=_locale)
-    for blueprint in (accounts, inbox, work_items, instances, documents, noticeboard, ledgers, designer):
+    for blueprint in (
+        accounts,
+        inbox,
+        work_items,
+        instances,
+        notifications,
+        documents,
+        noticeboard,
+        ledgers,
+        designer,
+    ):
         app.register_blueprint(blueprint)
     if importlib.util.find_spec("web.administration"):
         app.register_blueprint(importlib.import_module("web.administration").administration)

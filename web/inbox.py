@@ -21,8 +21,11 @@ PAGE = 50
 
 @inbox.app_context_processor
 def waiting() -> dict[str, int | None]:
-    """The menu's count of open work items."""
-    return {"waiting": engine.inbox_counts(by=person_id())["todo"] if g.get("account") else None}
+    """The menu's counts of open work items and of unread notifications."""
+    if not g.get("account"):
+        return {"waiting": None, "unread": None}
+    counts = engine.inbox_counts(by=person_id())
+    return {"waiting": counts["todo"], "unread": counts["unread"]}
 
 
 @inbox.get("/")
@@ -51,7 +54,9 @@ def startable() -> str:
 
 @inbox.get("/start/<key>")
 def start_form(key: str) -> str:
-    return _page(key, None, {})
+    """The address may say what to begin with: ``?_unit=3&责任书=12``."""
+    form = engine.start_form(_definition(key).id, by=person_id()).form
+    return _page(key, form.unflatten(request.args) if form else None, {})
 
 
 @inbox.post("/start/<key>")
@@ -99,7 +104,7 @@ def _data(start: StartForm) -> dict[str, Any]:
     """What the start form leans on: the process's own data and the unit chosen on the page, else the first."""
     if not start.units:
         return start.data
-    wanted = request.form.get("_unit", type=int)
+    wanted = request.values.get("_unit", type=int)
     unit = next((one for one in start.units if one.id == wanted), start.units[0])
     shown_as = {"id": unit.id, "name": unit.name, "short_name": unit.short_name, "kind": unit.kind}
     return {**start.data, "unit": shown_as}

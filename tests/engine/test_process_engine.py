@@ -73,7 +73,12 @@ def test_a_line_of_tasks_with_a_restart_between(fresh: Fresh, world: World) -> N
     assert fresh().instance(instance, by=world.member).instance.outcome == "completed"
     codes = [e.code for e in fresh().timeline(instance, by=world.member)]
     assert codes == ["started", "opened", "completed", "opened", "completed", "ended"]
-    assert fresh().inbox_counts(by=world.other) == {"todo": 0, "done": 1, "started": 0}
+    assert fresh().inbox_counts(by=world.other) == {
+        "todo": 0,
+        "done": 1,
+        "started": 0,
+        "unread": 0,
+    }
 
 
 def test_a_refused_start_leaves_nothing_behind_in_memory(engine: ProcessEngine, world: World) -> None:
