@@ -183,6 +183,22 @@ class Form:
             raise Invalid("form", f"有 {len(errors)} 处需要修改：{next(iter(errors.values()))}", errors)
         return values
 
+    def so_far(
+        self, data: Mapping[str, Any], raw: Mapping[str, Any] | None, *, now: datetime | None = None
+    ) -> dict[str, Any]:
+        """The process data under what was typed so far, read leniently: what conditions are asked about."""
+        return _Level(self.components, raw or {}, data, now).names
+
+    def chosen(self, values: Mapping[str, Any]) -> list[str]:
+        """How the radio buttons among the values read: what somebody decided."""
+        return [
+            option.label
+            for component in _flat(self.components)
+            if component.type == "radio"
+            for option in component.options
+            if option.value == values.get(component.key)
+        ]
+
     def unflatten(self, sent: MultiValues) -> dict[str, Any]:
         """A page's names and texts as ``raw``: ``目标-0-措施`` goes to its row, rows in order of number."""
         names = list(sent.keys())
@@ -198,9 +214,18 @@ class Form:
     @property
     def watched(self) -> frozenset[str]:
         """The fields whose values can change what else is shown: after each, the page asks for the form again."""
-        every = [component for top in _flat(self.components) for component in (top, *top.children)]
-        named = {name for component in every for source in _leanings(component) for name in _names(source)}
-        return frozenset(component.key for component in every if component.key in named)
+        return self.named(
+            source
+            for top in _flat(self.components)
+            for component in (top, *top.children)
+            for source in _leanings(component)
+        )
+
+    def named(self, expressions: Iterable[str]) -> frozenset[str]:
+        """The fields, columns among them, that FEEL expressions speak of."""
+        names = {name for source in expressions for name in _names(source)}
+        every = (component for top in _flat(self.components) for component in (top, *top.children))
+        return frozenset(component.key for component in every if component.key in names)
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -257,6 +257,7 @@ def complete(
             "work_item": item.id,
             "title": item.title,
             "data": results,
+            "chosen": loaded.forms[element.form].chosen(results) if element.form else [],
             "opinion": opinion,
             "outcome": signed.outcome if signed else None,
             "way": signed.way if signed else None,
@@ -347,19 +348,13 @@ def check(
             results = loaded.forms[element.form].clean(data, before, now=at)
         except Invalid as invalid:
             errors.update(invalid.errors)
-    if element.opinion_required and not (opinion or "").strip() and not errors:
-        required = (
-            element.opinion_required == "true"
-            or evaluate(element.opinion_required, {**before, **results}, at) is True
-        )
-        if required:
-            errors["_opinion"] = "请填写意见。"
+    asked = _asks(element, {**before, **results}, at) if not errors else None
+    if asked and asked.opinion and not (opinion or "").strip():
+        errors["_opinion"] = "请填写意见。"
     if isinstance(signed, Invalid):
         errors.update(signed.errors or {"_signature": str(signed)})
-    elif element.signature is not None and signed is None and not errors:
-        asked = element.signature.required
-        if asked is None or evaluate(asked, {**before, **results}, at) is True:
-            errors["_signature"] = "请签名，或说明不签的结果与理由。"
+    elif asked and asked.signature and signed is None and not errors:
+        errors["_signature"] = "请签名，或说明不签的结果与理由。"
     if errors:
         raise Invalid("form", "有内容需要更正：" + "；".join(dict.fromkeys(errors.values())), errors)
     return results
@@ -387,6 +382,38 @@ class View:
     eligibility: assignment.Eligibility | None
     candidates: list[tuple[assignment.Candidate, Person | None, Unit | None]]
     owner: Person | None
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The form's fields whose values change what is shown, or what is asked beside the form."""
+        if self.form is None:
+            return frozenset()
+        asked = (self.element.opinion_required, self.element.signature and self.element.signature.required)
+        return self.form.watched | self.form.named(one.removeprefix("=") for one in asked if one)
+
+    def asks(self, raw: Mapping[str, Any] | None, at: datetime) -> Asks:
+        """What a completion with these answers has to bring beside the form."""
+        answers = self.data if self.form is None else self.form.so_far(self.data, raw, now=at)
+        return _asks(self.element, answers, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Whether a completion has to bring an opinion, and a signature."""
+
+    opinion: bool
+    signature: bool
+
+
+def _asks(element: Element, answers: Mapping[str, Any], at: datetime) -> Asks:
+    def holds(condition: str | None) -> bool:
+        return condition is not None and (condition == "true" or evaluate(condition, answers, at) is True)
+
+    signature = element.signature
+    return Asks(
+        opinion=holds(element.opinion_required),
+        signature=signature is not None and (signature.required is None or holds(signature.required)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,7 +504,7 @@ def prepare_signature(
             results = loaded.forms[element.form].clean(data, before, now=at)
         except Invalid:
             return None  # the completion itself says what is wrong, field by field
-        if evaluate(element.signature.required, {**before, **results}, at) is not True:
+        if not _asks(element, {**before, **results}, at).signature:
             return None
     if element.signature.deferred:
         register.require_shown(session, asked.documents, signature)

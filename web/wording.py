@@ -145,10 +145,8 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         case "released":
             what = _("退回公共待办")
         case "completed":
-            outcome = payload.get("outcome")
-            what = _("办结：%(title)s", title=title) + (
-                f"（{outcome}·{payload.get('way')}）" if outcome else ""
-            )
+            said = [*payload.get("chosen", ()), *_signed(payload)]
+            what = _("办结：%(title)s", title=title) + (f"（{'，'.join(said)}）" if said else "")
         case "fanned-out":
             return Line(event.at, _("分发给下级"), kind="auto")
         case "joined":
@@ -180,6 +178,11 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         who = f"{who}（{event.post}）"
     kind = "bad" if payload.get("outcome") in ("拒签", "无法签") else ""
     return Line(event.at, what, who, kind, payload.get("opinion") or "")
+
+
+def _signed(payload: Mapping[str, Any]) -> list[str]:
+    outcome, way = payload.get("outcome"), payload.get("way")
+    return [] if not outcome else [f"{outcome}·{way}"] if way else [outcome]
 
 
 _OPERATIONS = {

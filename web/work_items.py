@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
@@ -10,6 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from engine import Handwriting, Invalid, Signing
+from engine.work_items import View
 from web.current import engine, person_id
 from web.filling import handed_in, rearranged, sheet_of
 from web.wording import lines
@@ -51,9 +53,7 @@ def complete(id: int) -> tuple[str, int] | str | Response:
 def sheet(id: int) -> str:
     """The form again, after a choice that others depend on."""
     view = engine.work_item(id, by=person_id())
-    return render_template(
-        "inbox/sheet.html", **sheet_of(view.form, view.data, handed_in(view.form), request.path)
-    )
+    return render_template("inbox/sheet.html", **_sheet(view, handed_in(view.form)))
 
 
 @work_items.post("/<int:id>/draft")
@@ -84,14 +84,21 @@ def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
         "work_items/show.html",
         view=view,
         item=view.item,
-        **sheet_of(
-            view.form, view.data, view.draft if raw is None else raw, url_for("work_items.sheet", id=id)
-        ),
+        **_sheet(view, view.draft if raw is None else raw),
         errors=errors,
         typed=request.form,
         witnesses=engine.colleagues(by=person_id()) if view.signing else [],
         lines=lines(engine.timeline(view.instance.id, by=person_id())),
     )
+
+
+def _sheet(view: View, raw: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the sheet draws, and what is asked beside it."""
+    return {
+        **sheet_of(view.form, view.data, raw, url_for("work_items.sheet", id=view.item.id)),
+        "watched": view.watched,
+        "asks": view.asks(raw, engine.clock.now()),
+    }
 
 
 def _signing() -> Signing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.site import Site
@@ -62,6 +64,10 @@ class Desk:
         self.submit.click()
         expect(self.page.get_by_role("status").filter(has_text="已提交")).to_be_visible()
         self.site.engine.run_jobs()
+
+    @property
+    def opinion(self) -> Locator:
+        return self.page.get_by_role("textbox", name=re.compile("^意见"))
 
     @property
     def submit(self) -> Locator:

@@ -75,9 +75,8 @@ def test_a_letter_is_issued_returned_and_signed_down_to_a_branch(
     deputy.see(f"{LETTER}（市发改局党委）")
     deputy.choose("审核意见", "退回修改")
     deputy.submit.click()
-    opinion = page.get_by_label("意见", exact=True)
-    expect(opinion).to_have_accessible_description("请填写意见。")
-    opinion.fill("分值合计应为一百分，请调整。")
+    expect(deputy.opinion).to_have_accessible_description("请填写意见。")
+    deputy.opinion.fill("分值合计应为一百分，请调整。")
     deputy.hand_in()
 
     page = clerk.take(f"拟稿：{LETTER}")

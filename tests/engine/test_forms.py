@@ -336,3 +336,10 @@ def test_only_what_others_lean_on_is_watched() -> None:
         text("备注", properties={"default": "=发往"}),
     )
     assert found.watched == {"决定", "无"}
+
+
+def test_what_was_decided_reads_as_its_label() -> None:
+    values = [{"value": "yes", "label": "同意"}, {"value": "no", "label": "退回修改"}]
+    decision = form({"type": "radio", "key": "决定", "values": values}, text("理由"))
+    assert decision.chosen({"决定": "no", "理由": "yes"}) == ["退回修改"]
+    assert decision.chosen({"决定": None}) == []
