@@ -370,8 +370,19 @@ class ProcessEngine:
         """A page of the document as it stands now, as PNG; pages count from 1."""
         return self._runtime.previews.page(self.document_file(document_id, by=by), number)
 
+    def signature_scan(self, document_id: int, slot: str, *, by: int) -> bytes:
+        """The scan of a paper signature: PDF, PNG or JPEG.
+
+        :raises NotFound: the slot was not signed on paper
+        """
+        with self._read() as session:
+            signature = self._readable(session, document_id, by).slot(slot).signature
+            if signature is None or signature.scan_digest is None:
+                raise NotFound("no-scan", "这一签名处没有纸质签名的扫描件。")
+            return blobs.get(session, signature.scan_digest)
+
     def renewed_by(self, document_id: int, *, by: int) -> Document | None:
-        """The document that was issued in this one's place (换签), if any."""
+        """The document that was issued in this one's place and is signed on all sides (换签), if any."""
         with self._read() as session:
             return register.successor(session, self._readable(session, document_id, by).id)
 

@@ -14,6 +14,7 @@ from web.current import engine, person_id, public
 documents = Blueprint("documents", __name__)
 
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_SCANS = {b"%PDF": "application/pdf", b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 @documents.get("/documents")
@@ -25,7 +26,21 @@ def index() -> str:
 def show(id: int) -> str:
     document = engine.document(id, by=person_id())
     verification = engine.verify(engine.document_file(id, by=person_id(), form="docx"))
-    return render_template("documents/show.html", document=document, verification=verification)
+    return render_template(
+        "documents/show.html",
+        document=document,
+        verification=verification,
+        renewed_by=engine.renewed_by(id, by=person_id()),
+        names=_names(document),
+    )
+
+
+@documents.get("/documents/<int:id>/scans/<slot>")
+def scan(id: int, slot: str) -> Response:
+    """The scan of a signature on paper, as the 经办人 handed it in."""
+    content = engine.signature_scan(id, slot, by=person_id())
+    kind = next(kind for start, kind in _SCANS.items() if content.startswith(start))
+    return send_file(BytesIO(content), kind)
 
 
 @documents.get("/documents/<int:id>/pages")
@@ -84,6 +99,19 @@ def _file(id: int, form: str, mimetype: str) -> Response:
         f"{disposition}; filename=\"document-{id}.{form}\"; filename*=UTF-8''{name}"
     )
     return response
+
+
+def _names(document: Document) -> dict[int, str]:
+    """Of those who witnessed or attested a signature."""
+    signatures = [slot.signature for slot in document.slots if slot.signature is not None]
+    return engine.names(
+        {
+            person
+            for one in signatures
+            for person in (one.witness_id, one.attested_by_id)
+            if person is not None
+        }
+    )
 
 
 def _stand(document: Document) -> str:

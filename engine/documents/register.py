@@ -371,13 +371,12 @@ def of_instances(session: Session, ids: Iterable[int]) -> list[Document]:
 
 
 def successor(session: Session, document_id: int) -> Document | None:
-    """The document in force that was issued in this one's place (换签)."""
-    return session.scalar(
-        select(Document)
-        .where(Document.replaces_id == document_id, Document.voided_at.is_(None))
-        .order_by(Document.id.desc())
-        .limit(1)
-    )
+    """The document in force that was issued in this one's place, once all have signed it (换签)."""
+    query = select(Document).where(Document.replaces_id == document_id, Document.voided_at.is_(None))
+    for document in session.scalars(query.order_by(Document.id.desc())):
+        if all(s.signature and s.signature.outcome == "已签" for s in document.slots if s.kind == "签名"):
+            return document
+    return None
 
 
 def package(session: Session, document: Document, revision: Revision | None = None) -> bytes:

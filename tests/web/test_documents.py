@@ -157,6 +157,11 @@ def test_refusing_and_paper_need_their_proof(ready: None, visit: Visit, engine: 
     document = next(iter(engine.documents(by=person(engine, member))))
     page = member.get(f"/documents/{document.id}").get_data(as_text=True)
     assert "已签（纸质）" in page and "电子签名验证" not in page, "a paper signature is no cryptographic one"
+    assert "不是电子签名；经办人苏小满证明扫描件与原件一致" in page
+    scan = member.get(f"/documents/{document.id}/scans/member")
+    assert (scan.data, scan.mimetype) == (b"%PDF-1.7\n%%EOF", "application/pdf")
+    assert member.get(f"/documents/{document.id}/scans/secretary").status_code == 404
+    assert "/login" in visit("").get(f"/documents/{document.id}/scans/member").location
 
 
 def not_a_docx() -> bytes:
