@@ -312,9 +312,11 @@ def project(
         instance.ended_at = at
         instance.outcome = step.error if step.error else "completed"
         log.append(Entry("ended", {"outcome": instance.outcome}))
-        if instance.fanout_id is not None:
-            fanout.arrive(runtime, session, instance, step.data, at=at)
     history.append(session, instance.stream, instance, log, at)
+    if (
+        step.ended and instance.fanout_id is not None
+    ):  # after the instance's row: who was slower finds that one stale
+        fanout.arrive(runtime, session, instance, step.data, at=at)
     assignment.assign(session, items, at)
     work_items.show(session, [(item.id, element, data) for item, element, data in items], at)
 
