@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.desk import Desk
 from tests.browser.site import Site
@@ -22,6 +23,10 @@ def verify(file: Path) -> tuple[int, str]:
         [sys.executable, "-m", "web", "verify", file], capture_output=True, text=True, check=False
     )
     return done.returncode, done.stdout
+
+
+def section(page: Page, heading: str) -> Locator:
+    return page.locator("section").filter(has=page.get_by_role("heading", name=heading, exact=True))
 
 
 def test_a_letter_is_issued_returned_and_signed_down_to_a_branch(
@@ -153,3 +158,42 @@ def test_a_letter_is_issued_returned_and_signed_down_to_a_branch(
     page.get_by_label("本人已阅读责任书全文").check()
     branch.sign()
     branch.hand_in()
+
+    # What he has signed, anybody can check.
+    page.get_by_role("link", name="文件", exact=True).click()
+    page.get_by_role("link", name=f"{LETTER}（节能监察一支部）").click()
+    expect(page.get_by_text("签名全部有效，文件没有被改动。")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="下载 Word").click()
+    file = tmp_path / "letter.docx"
+    download.value.save_as(file)
+    code, printed = verify(file)
+    assert code == 0, printed
+    for words in (
+        "韩松年  中共云岭市节能监察中心总支部委员会书记",
+        "潘若谷  中共云岭市节能监察中心第一支部委员会书记",
+    ):
+        assert words in printed
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert verify(file)[0] == 1
+    pdf = page.request.get(site.address + str(page.get_by_role("link", name="PDF").get_attribute("href")))
+    assert pdf.ok and pdf.body().startswith(b"%PDF-")
+
+    # The Working Committee sees who has signed, who has not, and how it went.
+    page = clerk.page
+    page.get_by_role("link", name="台账", exact=True).click()
+    page.get_by_role("link", name="党建工作责任书").click()
+    own = section(page, "年度 2026，签发单位 市直机关工委")
+    expect(own.get_by_text(re.compile(r"^未签\s*1$"))).to_be_visible()
+    expect(own.get_by_text(re.compile(r"^已签\s*1$"))).to_be_visible()
+    expect(own.get_by_role("listitem")).to_contain_text("市教育局党委")
+    page.get_by_role("link", name="工作台", exact=True).click()
+    page.get_by_role("link", name="我发起").click()
+    page.get_by_role("link", name=LETTER).click()
+    history = section(page, "办理过程")
+    returned = history.get_by_role("listitem").filter(has_text="沈若川").filter(has_text="退回修改")
+    expect(returned).to_contain_text("分值合计应为一百分，请调整。")
+    expect(history.get_by_role("listitem").filter(has_text="林思远")).to_contain_text("同意签发")
+    expect(page.get_by_text("1 / 2 已办结")).to_be_visible()
