@@ -477,7 +477,7 @@ def _complete(session: Session, row: Fanout, element: Element, at: datetime) -> 
         return False
     data = {
         **snapshot(session, row.snapshot_digest)["data"],
-        **_results(session, row, element),
+        **(_results(session, row, element) if loop.outputs and loop.outputs in loop.condition else {}),
         "numberOfInstances": row.total,
         "numberOfActiveInstances": row.opened - row.arrived,
         "numberOfCompletedInstances": row.arrived,
@@ -488,7 +488,11 @@ def _complete(session: Session, row: Fanout, element: Element, at: datetime) -> 
 
 def _results(session: Session, row: Fanout, element: Element) -> dict[str, Any]:
     """What the parent gets: the declared list in the order of the collection, or a called process's declared outputs."""
-    arrivals = select(Arrival.result).where(Arrival.fanout_id == row.id).order_by(Arrival.position)
+    arrivals = (
+        select(Arrival.result)
+        .where(Arrival.fanout_id == row.id, Arrival.drained_at.is_not(None))  # more may be arriving right now
+        .order_by(Arrival.position)
+    )
     if element.loop is not None:
         return {element.loop.outputs: list(session.scalars(arrivals))} if element.loop.outputs else {}
     return dict(session.scalar(arrivals) or {}) if element.outputs else {}
