@@ -548,6 +548,11 @@ class ProcessEngine:
             ]
             return renewals.offered(session, found, processes, by=by, on=self.today())
 
+    def renewals_at(self, unit_id: int, *, by: int) -> list[Renewal]:
+        """The same over all ledgers, where the signer who has left signed for this unit."""
+        found = [one for ledger in self.ledgers() for one in self.renewals(ledger.name, by=by)]
+        return [one for one in found if any(slot.unit_id == unit_id for slot in one.left)]
+
     def _ledger(self, name: str) -> LedgerDefinition:
         definition = next((d for d in self.ledgers() if d.name == name), None)
         if definition is None:
@@ -931,9 +936,11 @@ class ProcessEngine:
             "wrong-password", "现在的密码不对。", {"current": "现在的密码不对，连续输错 5 次将锁定 15 分钟。"}
         )
 
-    def accounts(self, *, by: int) -> list[Account]:
+    def accounts(self, *, by: int | None) -> list[Account]:
+        """Everybody's; ``by`` None is the installation itself."""
         with self._read() as session:
-            _require_admin(session, by)
+            if by is not None:
+                _require_admin(session, by)
             return accounts.everybody(session)
 
     def create_account(

@@ -169,15 +169,15 @@ def void(
     :raises Invalid: no reason
     :raises Conflict: the row is not live any more
     """
-    ledgers.require_officer(
-        session, definition, ledgers.get(session, entry_id), person_id=by, on=local(at).date()
-    )
-    entry = ledgers.void(session, entry_id, reason=reason, at=at)
-    if entry.document_id is not None:
-        for document in _in_force(session, entry.document_id):
-            if _unsigned(document):
-                _ask_no_longer(session, document.id, by, at)
-            register.void(session, document.id, reason=reason[:200], at=at)
+    entry = ledgers.get(session, entry_id)
+    ledgers.require_officer(session, definition, entry, person_id=by, on=local(at).date())
+    letters = [] if entry.document_id is None else _in_force(session, entry.document_id)
+    for letter in letters:  # instances are locked before any other row
+        if _unsigned(letter):
+            _ask_no_longer(session, letter.id, by, at)
+    ledgers.void(session, entry_id, reason=reason, at=at)
+    for letter in letters:
+        register.void(session, letter.id, reason=reason[:200], at=at)
     payload = {"entry": entry.id, "document": entry.document_id, "reason": reason}
     history.append_to(session, f"ledger:{entry.ledger}", [Entry("voided", payload, by)], at)
     return entry

@@ -1,4 +1,4 @@
-"""Administration of units, people, posts and accounts, and their import from a workbook. The engine says who may."""
+"""Administration: units, people, posts, accounts and their import; seals, certificates, delegations, incidents. The engine says who may."""
 
 from __future__ import annotations
 
@@ -297,6 +297,162 @@ def workbook_template() -> Response:
     )
 
 
+# seals
+
+
+@administration.get("/seals")
+def seals() -> str:
+    return _seals_page()
+
+
+@administration.post("/seals/<int:unit>")
+def put_seal(unit: int) -> Page:
+    """Put a seal into use: the unit's own, uploaded; or a demo one, drawn."""
+
+    def put() -> None:
+        if "demo" in request.form:
+            engine.grant_demo_seal(unit, by=person_id())
+            return
+        upload = request.files.get("picture")
+        if upload is None or not upload.filename:
+            raise Invalid(
+                "no-picture", _("请选择印章图片。"), {"picture": _("请选择印章图片（PNG，背景透明）。")}
+            )
+        engine.upload_seal(unit, upload.read(), by=person_id())
+
+    return _act(
+        put,
+        said=_("印章已启用。"),
+        back=url_for(".seals"),
+        again=lambda errors: _seals_page(unit, errors),
+    )
+
+
+@administration.post("/seals/<int:unit>/withdrawal")
+def withdraw_seal(unit: int) -> Page:
+    return _act(
+        lambda: engine.withdraw_seal(unit, by=person_id()),
+        said=_("印章已停用。已经盖过的不受影响。"),
+        back=url_for(".seals"),
+        again=lambda errors: _seals_page(unit, errors),
+    )
+
+
+@administration.get("/seals/<int:unit>.png")
+def seal_picture(unit: int) -> Response:
+    return send_file(BytesIO(engine.seal_picture(unit, by=person_id())), "image/png")
+
+
+def _seals_page(unit: int = 0, errors: dict[str, str] | None = None) -> str:
+    """:param unit: the one whose seal was refused"""
+    tree = engine.units()
+    return render_template(
+        "administration/seals.html",
+        tree=tree,
+        names={line.unit.id: line.unit.short_name for line in tree},
+        seals=engine.seals_in_use(by=person_id()),
+        uses=engine.seal_uses(by=person_id()),
+        refused=unit,
+        errors=errors or {},
+    )
+
+
+# certificates
+
+
+@administration.get("/certificates")
+def certificates() -> str:
+    return _certificates_page({})
+
+
+@administration.post("/certificates/<int:id>/revocation")
+def revoke_certificate(id: int) -> Page:
+    return _act(
+        lambda: engine.revoke_certificate(id, by=person_id()),
+        said=_("证书已吊销。以前的签名仍然有效；下次签名时另发新证书。"),
+        back=url_for(".certificates"),
+        again=_certificates_page,
+    )
+
+
+def _certificates_page(errors: dict[str, str]) -> str:
+    found = engine.certificates(by=person_id())
+    return render_template(
+        "administration/certificates.html",
+        certificates=found,
+        people=engine.names({one.person_id for one in found if one.person_id is not None}),
+        units={line.unit.id: line.unit.name for line in engine.units()},
+        now=engine.clock.now(),
+        errors=errors,
+    )
+
+
+# delegations
+
+
+@administration.get("/delegations")
+def delegations() -> str:
+    return _delegations_page({})
+
+
+@administration.post("/delegations")
+def delegate() -> Page:
+    return _act(
+        lambda: engine.delegate(
+            by=person_id(),
+            from_person_id=_person(_text("from_person_id"), "from_person_id"),
+            to_person_id=_person(_text("to_person_id"), "to_person_id"),
+            from_on=_date("from_on"),
+            to_on=_optional_date("to_on"),
+            reason=_text("reason"),
+        ),
+        said=_("已登记代理。"),
+        back=url_for(".delegations"),
+        again=_delegations_page,
+    )
+
+
+@administration.post("/delegations/<int:id>/end")
+def end_delegation(id: int) -> Page:
+    return _act(
+        lambda: engine.end_delegation(id, by=person_id(), on=engine.today()),
+        said=_("代理自今天起结束。"),
+        back=url_for(".delegations"),
+        again=_delegations_page,
+    )
+
+
+def _delegations_page(errors: dict[str, str]) -> str:
+    found = engine.delegations(by=person_id())
+    return render_template(
+        "administration/delegations.html",
+        delegations=found,
+        names=engine.names({person for one in found for person in (one.from_person_id, one.to_person_id)}),
+        candidates=engine.people(by=person_id(), limit=500),
+        today=engine.today(),
+        errors=errors,
+    )
+
+
+# incidents
+
+
+@administration.get("/incidents")
+def incidents() -> str:
+    found = engine.incidents(by=person_id())
+    titles = {job.instance_id: "" for job in found}
+    for id in titles:
+        titles[id] = engine.instance(id, by=person_id()).instance.title
+    return render_template("administration/incidents.html", incidents=found, titles=titles)
+
+
+@administration.post("/incidents/<int:id>/retry")
+def retry_incident(id: int) -> Response:
+    engine.retry_incident(id, by=person_id())
+    flash(_("已重新安排，几秒后刷新可见结果。"))
+    return redirect(url_for(".incidents"))
+
+
 # pages that are shown again when something was wrong
 
 
@@ -321,6 +477,7 @@ def _unit_page(id: int, form: str = "", errors: dict[str, str] | None = None) ->
     return render_template(
         "administration/unit.html",
         view=engine.unit(id, by=person_id()),
+        renewals=engine.renewals_at(id, by=person_id()),
         tree=engine.units(),
         candidates=engine.people(by=person_id(), limit=500),
         posts=POSTS,
@@ -391,8 +548,11 @@ def _unit(name: str) -> int:
     return chosen
 
 
-def _person(text: str) -> int:
-    """The person meant by ``#12 高景行``, a name or a 人员编号."""
+def _person(text: str, field: str = "person") -> int:
+    """The person meant by ``#12 高景行``, a name or a 人员编号.
+
+    :param field: where an error is told
+    """
     if known := re.match(r"#(\d+)", text):
         return int(known[1])
     found = [
@@ -411,4 +571,4 @@ def _person(text: str) -> int:
         message = (
             _("没有找到“%(name)s”，请填写已登记的姓名或人员编号。", name=text) if text else _("请填写姓名。")
         )
-    raise Invalid("no-person", message, {"person": message})
+    raise Invalid("no-person", message, {field: message})

@@ -367,6 +367,53 @@ def add_user(name: str, username: str, admin: bool, designer: bool) -> None:
         click.echo(f"{name}（{username}）的密码：{password}")
 
 
+@user.command("list")
+def list_users() -> None:
+    """列出账号。"""
+    with _engine() as engine:
+        engine.migrate()
+        for account in engine.accounts(by=None):
+            roles = [
+                name
+                for name, has in (
+                    ("管理员", account.is_admin),
+                    ("设计员", account.is_designer),
+                    ("停用", account.disabled_at),
+                )
+                if has
+            ]
+            click.echo(f"{account.username:<20}{account.person.name}  {'、'.join(roles)}".rstrip())
+
+
+@user.command("password")
+@click.argument("username")
+def reset_password(username: str) -> None:
+    """重设一个账号的密码并解除锁定；显示一次随机密码。"""
+    with _engine() as engine:
+        engine.migrate()
+        account = next((one for one in engine.accounts(by=None) if one.username == username), None)
+        if account is None:
+            raise Refusal(f"没有账号“{username}”，用 lvze user list 查看已有账号。")
+        click.echo(f"{username} 的新密码：{engine.reset_password(account.id, by=None)}")
+
+
+@main.group()
+def audit() -> None:
+    """操作记录。"""
+
+
+@audit.command("verify")
+def verify_history() -> None:
+    """核对操作记录的哈希链和检查点；发现改动、删去或重写时退出码为 1。"""
+    with _engine() as engine:
+        engine.migrate()
+        faults = engine.verify_history()
+    for fault in faults:
+        click.secho(fault, fg="red")
+    click.echo(f"发现 {len(faults)} 处问题。" if faults else "操作记录完整，没有被改动。")
+    sys.exit(bool(faults))
+
+
 @main.command()
 def doctor() -> None:
     """检查运行条件。"""

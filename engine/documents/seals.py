@@ -147,7 +147,7 @@ def latest_uses(session: Session, *, limit: int) -> list[SealUseLine]:
         .order_by(SealUse.id.desc())
         .limit(limit)
     )
-    return [SealUseLine(*row) for row in session.execute(query).tuples()]
+    return [SealUseLine(*row) for row in session.execute(query)]
 
 
 def owners(session: Session, unit_ids: Collection[int], *, at: datetime) -> set[int]:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
+from engine import Settings
+from engine.database import Database
+from engine.history import Event
 from engine.shipped import DOC_TEMPLATES, PROCESSES
 from web.cli import main
 
@@ -96,6 +100,28 @@ def test_the_first_account() -> None:
     assert made.exit_code == 0 and "密码：" in made.output
     again = lvze("user", "add", "王管理", "wangguanli")
     assert again.exit_code == 1 and "Traceback" not in again.output
+
+
+def test_accounts_are_listed_and_passwords_reset() -> None:
+    first = lvze("user", "add", "邵文清", "shaowenqing", "--admin").output.split("：")[1]
+    assert lvze("user", "list").output.split() == ["shaowenqing", "邵文清", "管理员"]
+    reset = lvze("user", "password", "shaowenqing")
+    assert reset.exit_code == 0 and reset.output.split("：")[1] != first
+    unknown = lvze("user", "password", "nobody")
+    assert unknown.exit_code == 1 and "没有账号“nobody”" in unknown.output
+
+
+def test_a_changed_history_is_found(home: Path) -> None:
+    lvze("user", "add", "邵文清", "shaowenqing")
+    sound = lvze("audit", "verify")
+    assert sound.exit_code == 0 and "没有被改动" in sound.output
+    database = Database(Settings.from_environment().database_url)
+    with database.write() as session:
+        session.execute(update(Event).where(Event.code == "account-created").values(payload={"person": 2}))
+    database.close()
+    broken = lvze("audit", "verify")
+    assert broken.exit_code == 1 and "accounts：第 1 条记录的内容已被改动。" in broken.output
+    assert "发现 1 处问题" in broken.output
 
 
 def test_the_authority_is_for_everybody() -> None:
