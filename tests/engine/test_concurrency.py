@@ -101,7 +101,7 @@ def test_siblings_hurried_by_two_processes_are_each_done_once(
         assert session.scalars(select(Job)).all() == []
         assert list(history.verify(session)) == []
         of = func.count(Event.id)
-        codes = dict(session.execute(select(Event.code, of).group_by(Event.code)))
+        codes = dict(session.execute(select(Event.code, of).group_by(Event.code)).all())
     assert {child.outcome for child in children} <= {"completed", "cancelled"} and len(children) == CHILDREN
     assert sorted(arrivals) == sorted(child.position for child in completed if child.position is not None)
     assert enough <= joined.arrived <= len(arrivals)
