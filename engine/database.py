@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Text, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.types import TypeDecorator
@@ -127,6 +127,16 @@ class Database:
         self._writing = threading.RLock() if self.is_sqlite else None
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         self._read = sessionmaker(self.read_engine, expire_on_commit=False)
+
+    def reach(self) -> None:
+        """:raises SettingsError: there is no such database, or it does not let us in"""
+        try:
+            self.engine.connect().close()
+        except DatabaseError as error:
+            shown = self.url.render_as_string(hide_password=True)
+            raise SettingsError(
+                "database-url", f"连不上 LVZE_DATABASE_URL 指定的数据库 {shown}：{error.orig}"
+            ) from error
 
     @contextmanager
     def write(self) -> Iterator[Session]:

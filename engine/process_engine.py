@@ -101,7 +101,11 @@ class ProcessEngine:
         return local(self.clock.now()).date()
 
     def migrate(self) -> None:
-        """Bring the database's schema to this version's."""
+        """Bring the database's schema to this version's.
+
+        :raises SettingsError: the database cannot be reached
+        """
+        self._runtime.database.reach()
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self._migrating, self._runtime.database.engine.begin() as connection:
@@ -322,9 +326,14 @@ class ProcessEngine:
     # documents
 
     def create_authority(self) -> None:
-        """Make the installation's certificate authority and its keys, once."""
+        """Make the installation's certificate authority and its keys, once.
+
+        :raises SettingsError: there is one, and the passphrase does not open its key
+        """
         with self._write() as (session, at):
-            if not authority.trusted(session):
+            if held := authority.authorities(session):
+                authority.load_key(held[0], self.settings.passphrase)
+            else:
                 authority.create_authority(
                     session, name=AUTHORITY, passphrase=self.settings.passphrase, at=at
                 )

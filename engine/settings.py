@@ -42,7 +42,7 @@ class Settings:
 
         :raises SettingsError: a bad value, named
         """
-        home = Path(environ.get("LVZE_HOME", "var")).resolve()
+        home = _home(environ)
         url = environ.get("LVZE_DATABASE_URL") or f"sqlite:///{home / 'lvze.db'}"
         try:
             make_url(url)
@@ -59,6 +59,17 @@ class Settings:
             port=_number(environ, "LVZE_PORT", 8168, 1, 65535),
             workers=_number(environ, "LVZE_WORKERS", 2, 0, 64),
         )
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    home = Path(environ.get("LVZE_HOME") or "var").resolve()
+    try:
+        (home / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            "setting", f"LVZE_HOME 应是可以写入的文件夹，现在是“{home}”：{error.strerror}。"
+        ) from None
+    return home
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -78,7 +89,6 @@ def _secret(environ: Mapping[str, str], home: Path, name: str, file: str) -> str
         return given
     path = home / "secrets" / file
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as stream:
             stream.write(os.urandom(32).hex())
