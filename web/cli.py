@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ from engine.documents.pdf import Renderer
 from engine.documents.templates import Template
 from engine.organisation import demo
 from engine.shipped import DOC_TEMPLATES, PROCESSES
-from web.play import SEALED, YEAR, play
+from web.play import SEALED, YEAR, open_demo, play
 
 _ORGANISATION = Path(__file__).parent / "demo" / "organisation.yaml"
 
@@ -87,21 +89,50 @@ def serve(demo_: bool) -> None:
     from web import create_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    with _engine() as engine:
+    for talkative in ("alembic", "spiff", "waitress"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    with _engine() as engine, _listening(engine.settings) as listener:
         _prepare(engine)
         if demo_:
             _announce(engine)
         engine.start_workers()
-        address = f"http://{engine.settings.host}:{engine.settings.port}"
-        click.secho(f"\n  打开 {address}\n", bold=True)
-        waitress(
-            create_app(engine), host=engine.settings.host, port=engine.settings.port, threads=8, ident=None
-        )
+        address = f"http://{_host(engine.settings)}:{engine.settings.port}"
+        click.echo("\n打开 Open:  " + click.style(address, bold=True))
+        click.echo("结束 Stop:  " + click.style("Ctrl+C", bold=True) + "\n")
+        waitress(create_app(engine), sockets=[listener], threads=8, ident=None)
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The server's socket, opened before the seconds that preparations take.
+
+    :raises Refusal: the address is taken, or not to be had
+    """
+    try:
+        family, *_ = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Refusal(
+                f"端口 {settings.port} 已被占用，可能已有一个履责在运行。请先结束它，或用 LVZE_PORT 换一个端口，"
+                f"例如 LVZE_PORT={_other(settings.port)}。\n"
+                f"Port {settings.port} is in use. Stop what uses it, or set LVZE_PORT to another one."
+            ) from None
+        raise Refusal(
+            f"不能在 {settings.host} 的端口 {settings.port} 上监听（{error.strerror}），请检查 LVZE_HOST 和 LVZE_PORT。"
+        ) from None
+
+
+def _other(port: int) -> int:
+    return port + 1 if port < 65535 else port - 1
+
+
+def _host(settings: Settings) -> str:
+    """As an address names it."""
+    return f"[{settings.host}]" if ":" in settings.host else settings.host
 
 
 def _announce(engine: ProcessEngine) -> None:
-    """Load the demo organisation where it is not there yet; say who can try what."""
+    """Load the demo organisation where it is not there yet, and play its opening; say who can try what."""
     password = demo.password(engine.settings.home)
     fresh = not engine.units()
     accounts = engine.load_demo(_ORGANISATION.read_text(encoding="utf-8"), password=password)
@@ -109,6 +140,9 @@ def _announce(engine: ProcessEngine) -> None:
         for line in engine.units():
             if line.unit.short_name in SEALED:
                 engine.grant_demo_seal(line.unit.id, by=None)
+        click.echo("正在准备演示内容：公示栏上一份承诺书、待审核一份……", nl=False)
+        open_demo(engine)
+        click.echo("完成。")
     click.echo("\n演示账号（密码都是 " + click.style(password, bold=True) + "）：")
     for account in accounts:
         if account.tries:
@@ -144,6 +178,7 @@ def demo_(playing: bool, out: Path) -> None:
 def worker(once: bool) -> None:
     """只运行后台任务（网页在另一个进程时用）。"""
     with _engine() as engine:
+        engine.migrate()
         if once:
             click.echo(f"办理了 {engine.run_jobs()} 项任务。")
             return

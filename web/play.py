@@ -1,7 +1,7 @@
 """The play: a year of the shipped processes, headless, through the engine's public API.
 
 ``lvze demo --play --out DIR`` plays it in the demo organisation, in an installation of its own whose clock the play moves, and
-writes every document that comes out, .docx and .pdf. Tests use the same ``Player``.
+writes every document that comes out, .docx and .pdf. A fresh demo opens with two of its scenes. Tests use the same ``Player``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import random
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,6 @@ from typing import Any
 from engine import Handwriting, ProcessEngine, SettableClock, Signing
 from engine.clock import SHANGHAI
 from engine.forms import Field
-from engine.organisation.demo import DemoAccount
 
 YEAR = 2026
 #: Units whose seal is drawn for the play; the others sign without one.
@@ -174,31 +173,36 @@ def play(
     :returns: the files written, .docx and .pdf in turn
     """
     _turn(engine, clock, "2026-03-02")
-    password = secrets.token_urlsafe(24)
-    people = _Present(engine, password, engine.load_demo(organisation, password=password))
-    units = {line.unit.short_name: line.unit.id for line in engine.units()}
+    engine.load_demo(organisation, password=secrets.token_urlsafe(24))
+    player = _demo_player(engine)
     for unit in SEALED:
-        engine.grant_demo_seal(units[unit], by=None)
-    player = Player(lambda: nullcontext(engine), people=people, units=units)
+        engine.grant_demo_seal(player.units[unit], by=None)
     _letters(player, lambda day: _turn(engine, clock, day), say)
     _commitments(player, say)
     _evaluations(player, lambda day: _turn(engine, clock, day), say)
-    return _write(engine, people, out, say)
+    return _write(engine, player.people, out, say)
 
 
-class _Present(dict[str, int]):
-    """Name -> id of those who have logged in; whoever is asked for logs in first."""
+def open_demo(engine: ProcessEngine) -> None:
+    """Play what a fresh demo shows: 叶青禾's commitment on the noticeboard, in part for everybody, and 白晓岚's before its review."""
+    player, year = _demo_player(engine), engine.today().year
+    member, secretary = "叶青禾", "陆远帆"
+    _promise(player, member, year, _goals())
+    _sign_off(player, member, secretary)
+    (notice,) = engine.noticeboard(by=player.people[member])
+    disclosed = notice.sections | {"工作进展情况": "参加支部集中学习1次，心得已在支部交流；走访联系企业1家。"}
+    for section in ("姓名", "职责", "目标任务", "工作进展情况"):
+        engine.update_notice(
+            notice.entry.id, section, disclosed[section], by=player.people[member], audience="社会"
+        )
+    _promise(player, "白晓岚", year, _goals())
 
-    def __init__(self, engine: ProcessEngine, password: str, accounts: Iterable[DemoAccount]) -> None:
-        super().__init__()
-        self._engine, self._password = engine, password
-        self._usernames = {account.name: account.username for account in accounts}
 
-    def __missing__(self, name: str) -> int:
-        account = self._engine.authenticate(self._usernames[name], self._password)
-        assert account is not None
-        self[name] = account.person_id
-        return account.person_id
+def _demo_player(engine: ProcessEngine) -> Player:
+    """Plays everybody who has an account."""
+    people = {account.person.name: account.person_id for account in engine.accounts(by=None)}
+    units = {line.unit.short_name: line.unit.id for line in engine.units()}
+    return Player(lambda: nullcontext(engine), people=people, units=units)
 
 
 def _turn(engine: ProcessEngine, clock: SettableClock, day: str) -> None:
@@ -278,8 +282,8 @@ _GOALS = {
 }
 
 
-def _commit(player: Player, member: str, secretary: str, *, idle: str | None = None) -> None:
-    """A member's commitment up to the noticeboard; ``idle`` is an area in which he promises nothing."""
+def _goals(idle: str | None = None) -> list[dict[str, Any]]:
+    """One in each area; ``idle`` is an area in which he promises nothing."""
     rows: list[dict[str, Any]] = [
         {"方面": area, "目标": goal, "数量": amount, "质量": quality, "时限": until}
         for area, (goal, amount, quality, until) in _GOALS.items()
@@ -287,14 +291,28 @@ def _commit(player: Player, member: str, secretary: str, *, idle: str | None = N
     for row in rows:
         if row["方面"] == idle:
             row |= {"无": True, "无承诺理由": "年内借调外地工作"}
-    player.start("member_commitment", member, 年度=YEAR)
-    player.do(member, "commit", 承诺=rows)
-    player.do(secretary, "review", 审核决定="退回修改", opinion="请再补充一项本岗位的目标。")
-    extra = {"方面": "其他", "目标": "参加志愿服务", "数量": "4次", "质量": "有服务记录", "时限": "全年"}
-    player.do(member, "commit", 补充承诺=[extra])
+    return rows
+
+
+def _promise(player: Player, member: str, year: int, goals: Sequence[Mapping[str, Any]]) -> None:
+    player.start("member_commitment", member, 年度=year)
+    player.do(member, "commit", 承诺=goals)
+
+
+def _sign_off(player: Player, member: str, secretary: str) -> None:
+    """From the review to the noticeboard."""
     player.do(secretary, "review", 审核决定="同意")
     player.do(member, "sign", 已阅=True)
     player.do(secretary, "countersign", 已核对=True)
+
+
+def _commit(player: Player, member: str, secretary: str, *, idle: str | None = None) -> None:
+    """A member's commitment up to the noticeboard, returned once."""
+    _promise(player, member, YEAR, _goals(idle))
+    player.do(secretary, "review", 审核决定="退回修改", opinion="请再补充一项本岗位的目标。")
+    extra = {"方面": "其他", "目标": "参加志愿服务", "数量": "4次", "质量": "有服务记录", "时限": "全年"}
+    player.do(member, "commit", 补充承诺=[extra])
+    _sign_off(player, member, secretary)
 
 
 def _commitments(player: Player, say: Callable[[str], None]) -> None:
