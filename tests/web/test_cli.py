@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
-from engine import Settings
+from engine import ProcessEngine, Settings
 from engine.database import Database
 from engine.history import Event
 from engine.shipped import DOC_TEMPLATES, PROCESSES
@@ -128,7 +131,87 @@ def test_the_authority_is_for_everybody() -> None:
     assert lvze("authority").output.startswith("-----BEGIN CERTIFICATE-----")
 
 
-def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LVZE_PORT", "http")
+def test_the_demo_opens_with_something_to_see_to_do_and_to_verify(home: Path, tmp_path: Path) -> None:
+    first, second = lvze("demo").output, lvze("demo").output
+    assert first.splitlines()[0].startswith("正在准备演示内容") and first.splitlines()[0].endswith("完成。")
+    assert second in first and "正在准备" not in second, "once, with the same accounts and password"
+    engine = ProcessEngine(Settings.from_environment())
+    ids = {account.person.name: account.person_id for account in engine.accounts(by=None)}
+    (notice,) = engine.noticeboard(by=None)
+    assert notice.sections["姓名"].startswith("叶青禾") and "参加理论学习" in notice.sections["目标任务"]
+    (waiting,) = engine.inbox(by=ids["陆远帆"])
+    assert waiting.item is not None and waiting.item.title.startswith("审核承诺：白晓岚")
+    tried = re.findall(r"^  [a-z]+ +(\w+)：", first, re.MULTILINE)
+    assert "范承志" in tried and all(engine.inbox_counts(by=ids[name])["started"] == 0 for name in tried)
+    (document,) = engine.documents(by=ids["叶青禾"])
+    letter = tmp_path / "letter.docx"
+    letter.write_bytes(engine.document_file(document.id, by=ids["叶青禾"]))
+    engine.close()
+
+    sound = lvze("verify", letter)
+    assert sound.exit_code == 0 and "叶青禾" in sound.output and "陆远帆" in sound.output
+    with zipfile.ZipFile(letter) as package:
+        parts = {name: package.read(name) for name in package.namelist()}
+    parts["word/document.xml"] = parts["word/document.xml"].replace("4篇".encode(), "1篇".encode())
+    with zipfile.ZipFile(letter, "w") as package:
+        for name, content in parts.items():
+            package.writestr(name, content)
+    changed = lvze("verify", letter)
+    assert changed.exit_code == 1 and "改动" in changed.output and "没有通过验证" in changed.output
+    letter.write_bytes(b"no docx")
+    assert lvze("verify", letter).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LVZE_PORT", "http"),
+        ("LVZE_PORT", "65536"),
+        ("LVZE_WORKERS", "-1"),
+        ("LVZE_SECRET_KEY", "short"),
+        ("LVZE_PASSPHRASE", "short"),
+        ("LVZE_DATABASE_URL", "lvze"),
+        ("LVZE_DATABASE_URL", "mysql://localhost/lvze"),
+        ("LVZE_DATABASE_URL", "postgresql://lvze:geheim@127.0.0.1:1/lvze"),
+        ("LVZE_DATABASE_URL", "sqlite:////no/such/folder/lvze.db"),
+        ("LVZE_DATABASE_URL", f"sqlite:///{__file__}"),
+        ("LVZE_HOME", __file__),
+    ],
+)
+def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
     result = lvze("init")
-    assert result.exit_code == 1 and "LVZE_PORT" in result.output
+    assert result.exit_code == 1 and result.output.startswith("错误：") and name in result.output
+    assert "geheim" not in result.output
+
+
+def test_another_passphrase_than_the_keys_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    lvze("init")
+    monkeypatch.setenv("LVZE_PASSPHRASE", "x" * 32)
+    for command in (["serve"], ["init"]):
+        monkeypatch.setenv("LVZE_PORT", str(_free_port()))
+        result = lvze(*command)
+        assert result.exit_code == 1 and "LVZE_PASSPHRASE" in result.output
+
+
+def test_a_taken_port_is_named_before_anything_is_done(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("LVZE_PORT", str(port))
+        result = lvze("serve", "--demo")
+    assert result.exit_code == 1 and result.output.startswith(f"错误：端口 {port} 已被占用")
+    assert f"Port {port} is in use" in result.output and "LVZE_PORT" in result.output
+    assert not (home / "lvze.db").exists()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_an_address_that_is_not_this_machines_is_named(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("LVZE_HOST", host)
+    monkeypatch.setenv("LVZE_PORT", str(_free_port()))
+    result = lvze("serve")
+    assert result.exit_code == 1 and result.output.startswith("错误：") and "LVZE_HOST" in result.output
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
