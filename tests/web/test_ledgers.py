@@ -113,7 +113,7 @@ def test_who_may_not_start_it_sees_who_does(engine: ProcessEngine, visit: Callab
     assert (
         "书记已变更" in below.page
         and "由市直机关工委办理" in below.page
-        and "作废</button>" not in below.page
+        and "确认作废" not in below.page
     )
 
 
