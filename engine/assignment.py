@@ -19,6 +19,7 @@ from sqlalchemy import (
     Date,
     ForeignKey,
     Index,
+    Integer,
     Select,
     String,
     and_,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     or_,
     select,
     union,
+    union_all,
 )
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, raiseload
 
@@ -36,6 +38,7 @@ from engine.bpmn.model import Element, resolve
 from engine.database import Table
 from engine.errors import NotExecutable
 from engine.organisation import delegation, posts
+from engine.organisation.delegation import Delegation
 from engine.organisation.people import Person
 from engine.organisation.posts import Holding
 from engine.organisation.units import Unit, UnitName
@@ -169,9 +172,10 @@ def _excluded(work_item: Any, person: Any) -> ColumnElement[bool]:
 
 
 # The statements below are put together once: that takes ten times longer than running them.
-_SELVES: Any = bindparam("selves", expanding=True)
-_ITEMS: Any = bindparam("items", expanding=True)
+_BY: Any = bindparam("by", type_=Integer)
 _DAY: Any = bindparam("day", type_=Date)
+_ITEMS: Any = bindparam("items", expanding=True)
+_SELVES: Any = bindparam("selves", expanding=True)
 
 
 def _counts(person: Any) -> ColumnElement[bool]:
@@ -194,15 +198,19 @@ def _counts(person: Any) -> ColumnElement[bool]:
 
 @cache
 def _eligible() -> Select[Any]:
-    """(candidate, holding, the unit's name, person, name of ``by``) rows through which ``selves`` may do ``items``."""
+    """(candidate, holding, the unit's name, person, name of ``by``) rows by which ``by`` may do ``items``, himself or for another."""
     held, unit, named = aliased(Holding), aliased(UnitName), aliased(Person)
     person = _person(Candidate, held)
+    selves = union_all(
+        select(_BY),
+        select(Delegation.from_person_id).where(Delegation.to_person_id == _BY, Delegation.on(_DAY)),
+    )
     return (
         select(Candidate, held, unit.name, person.label("person_id"), named.name)
         .outerjoin(held, _holds(Candidate, held, _DAY))
         .outerjoin(unit, and_(unit.unit_id == held.unit_id, unit.on(_DAY)))
-        .join(named, named.id == bindparam("by"))
-        .where(Candidate.work_item_id.in_(_ITEMS), person.in_(_SELVES), _counts(person))
+        .join(named, named.id == _BY)
+        .where(Candidate.work_item_id.in_(_ITEMS), person.in_(selves), _counts(person))
         .order_by(Candidate.rank)
         # The holding's own eager joins are inner ones: they would drop the candidates that are persons.
         .options(raiseload("*"))
@@ -230,14 +238,9 @@ def _person(candidate: Any, held: Any) -> ColumnElement[Any]:
     return func.coalesce(candidate.person_id, held.person_id)
 
 
-def selves(session: Session, person_id: int, on: date) -> list[int]:
-    """The person, and everybody in whose place he acts today."""
-    return [person_id, *delegation.acts_for(session, person_id, on)]
-
-
 def eligibility(session: Session, work_item_id: int, person_id: int, on: date) -> Eligibility | None:
     """How the person may act on the item today, or None."""
-    row = session.execute(_eligible(), _asked(session, [work_item_id], person_id, on)).first()
+    row = session.execute(_eligible(), {"items": [work_item_id], "by": person_id, "day": on}).first()
     if row is None:
         return None
     candidate, holding, unit, whose, name = row
@@ -252,19 +255,16 @@ def eligibility(session: Session, work_item_id: int, person_id: int, on: date) -
     )
 
 
-def _asked(session: Session, items: Sequence[int], person_id: int, on: date) -> dict[str, Any]:
-    return {"items": items, "selves": selves(session, person_id, on), "day": on, "by": person_id}
-
-
 def vacancies(session: Session, items: Sequence[int], person_id: int, on: date) -> set[int]:
     """Those of the items that the person sees to because the posts asked for are vacant."""
-    rows = session.execute(_eligible(), _asked(session, items, person_id, on)) if items else ()
+    rows = session.execute(_eligible(), {"items": items, "by": person_id, "day": on}) if items else ()
     return {candidate.work_item_id for candidate, *_ in rows if candidate.rank == VACANCY}
 
 
 def items_of(session: Session, person_id: int, on: date) -> CompoundSelect[Any]:
     """The ids of the open work items for which the person is eligible today, each once."""
-    return _items().params(selves=selves(session, person_id, on), day=on)
+    selves = [person_id, *delegation.acts_for(session, person_id, on)]
+    return _items().params(selves=selves, day=on)
 
 
 def candidates(
