@@ -396,7 +396,19 @@ class View:
     fanouts: list[Child]
     documents: list[register.Document]
     ancestors: list[ProcessInstance]
-    incidents: list[jobs.Job]
+    pending: list[jobs.Job]
+
+    @property
+    def incidents(self) -> list[jobs.Job]:
+        """Automatic steps that wait for an administrator."""
+        return [job for job in self.pending if job.incident_at is not None]
+
+    @property
+    def working(self) -> bool:
+        """Are automatic steps under way, or about to be? Timers and waiting fan-outs are not."""
+        return any(
+            job.kind != "timer" and job.due_at is not None and job.incident_at is None for job in self.pending
+        )
 
 
 def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date) -> View:
@@ -435,11 +447,7 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
         [Child(f, loaded.process.model.elements[f.element_id].name, below.get(f.id, [])) for f in fanouts],
         register.of_instances(session, [instance.id]),
         [found[i] for i in ancestors if i in found],
-        list(
-            session.scalars(
-                select(jobs.Job).where(jobs.Job.instance_id == instance.id, jobs.Job.incident_at.is_not(None))
-            )
-        ),
+        list(session.scalars(select(jobs.Job).where(jobs.Job.instance_id == instance.id))),
     )
 
 

@@ -2,7 +2,7 @@
 
 An instance is read by whoever took part in it, or may take part today, or took part in one above it: an issuing unit reads what
 becomes of its letters below, a receiving unit does not read its neighbours'. A document is read by whoever was shown it at a work
-item, whoever reads its instance, and whoever holds a post at a unit that signs it. Administrators read everything.
+item, whoever reads its instance, and whoever holds a post at a unit that issues or signs it. Administrators read everything.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def require_document(session: Session, document: Document, person_id: int, on: d
     if session.execute(shown.limit(1)).first() is not None:
         return
     offices = {holding.unit_id for holding in posts.held_by(session, person_id, on)}
-    if offices & {slot.unit_id for slot in document.slots} or any(
+    if offices & {document.unit_id, *(slot.unit_id for slot in document.slots)} or any(
         slot.signature is not None and slot.signature.person_id == person_id for slot in document.slots
     ):
         return
@@ -120,5 +120,6 @@ def documents(session: Session, person_id: int, on: date, *, limit: int = 200) -
     ours = select(SignatureSlot.document_id).where(SignatureSlot.unit_id.in_(offices))
     query = select(Document).order_by(Document.id.desc()).limit(limit)
     if not is_admin(session, person_id):
-        query = query.where(or_(Document.id.in_(shown), Document.id.in_(signed), Document.id.in_(ours)))
+        served = or_(Document.unit_id.in_(offices), Document.id.in_(ours))
+        query = query.where(or_(Document.id.in_(shown), Document.id.in_(signed), served))
     return session.scalars(query).all()

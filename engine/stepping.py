@@ -68,7 +68,8 @@ def _operation(runtime: Runtime, job: jobs.Job, at: datetime) -> None:
             return
         variables = {**context.data, "result": result}
         outputs = {name: resolve(text, variables, at) for name, text in element.outputs.items()}
-        log = [Entry("operated", {"operation": element.operation, "outputs": outputs}, element_id=element.id)]
+        payload = {"operation": element.operation, "name": element.name, "outputs": outputs}
+        log = [Entry("operated", payload, element_id=element.id)]
         instances.advance(runtime, session, context.instance, Complete(job.task_id, outputs), log, at=at)
 
 

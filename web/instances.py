@@ -30,6 +30,13 @@ def show(id: int) -> str:
     )
 
 
+@instances.get("/<int:id>/standing")
+def standing(id: int) -> Response:
+    """Asked again and again while automatic steps run: when they are done, the page is to be loaded anew."""
+    working = engine.instance(id, by=person_id()).working
+    return Response(status=204, headers={} if working else {"HX-Refresh": "true"})
+
+
 @instances.get("/<int:id>/diagram")
 def diagram(id: int) -> Response:
     """Where the instance stands, element by element; asked for again while somebody looks."""

@@ -106,6 +106,7 @@ class Line:
     """An event as a person reads it.
 
     :ivar kind: ``bad``, ``auto`` or nothing
+    :ivar done: somebody handed in a step
     """
 
     at: datetime
@@ -114,6 +115,7 @@ class Line:
     kind: str = ""
     opinion: str = ""
     stream: str = ""
+    done: bool = False
 
 
 def lines(events: Iterable[Event]) -> list[Line]:
@@ -162,7 +164,7 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         case "timer-fired":
             return Line(event.at, _("到期，自动处理"), kind="auto")
         case "operated":
-            what = _OPERATIONS.get(payload.get("operation", ""), "")
+            what = payload.get("name") if payload.get("operation") != "lookup" else None
             return Line(event.at, what, kind="auto") if what else None
         case "withdrawn":
             return Line(event.at, _("撤回未办的事项"), kind="auto")
@@ -177,23 +179,12 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
     if event.post:
         who = f"{who}（{event.post}）"
     kind = "bad" if payload.get("outcome") in ("拒签", "无法签") else ""
-    return Line(event.at, what, who, kind, payload.get("opinion") or "")
+    return Line(event.at, what, who, kind, payload.get("opinion") or "", done=event.code == "completed")
 
 
 def _signed(payload: Mapping[str, Any]) -> list[str]:
     outcome, way = payload.get("outcome"), payload.get("way")
     return [] if not outcome else [f"{outcome}·{way}"] if way else [outcome]
-
-
-_OPERATIONS = {
-    "render": "生成文件",
-    "number": "编发文字号",
-    "sign": "签署文件",
-    "seal": "用印",
-    "publish": "登记台账",
-    "notify": "发出通知",
-    "pdf": "生成 PDF",
-}
 
 
 def html_name(path: str) -> str:
