@@ -110,11 +110,7 @@ def test_who_may_not_start_it_sees_who_does(engine: ProcessEngine, visit: Callab
     replace_secretary(engine)
     below = visit("suwangshu")
     below.get("/ledgers/letters")
-    assert (
-        "书记已变更" in below.page
-        and "由市直机关工委办理" in below.page
-        and "确认作废" not in below.page
-    )
+    assert "书记已变更" in below.page and "由市直机关工委办理" in below.page and "确认作废" not in below.page
 
 
 def test_a_letter_is_voided_with_a_reason_and_shown_on_demand(visit: Callable[[str], Visitor]) -> None:
