@@ -85,7 +85,7 @@ def test_a_letter_is_issued_returned_and_signed_down_to_a_branch(
     deputy.hand_in()
 
     page = clerk.take(f"拟稿：{LETTER}")
-    expect(page.get_by_text("分值合计应为一百分，请调整。")).to_be_visible()
+    expect(page.get_by_text("上一步意见").locator("..")).to_contain_text("分值合计应为一百分，请调整。")
     expect(page.get_by_label("业务工作目标").last).to_have_value("完成机关数据中心扩容")
     page.get_by_label("分值").nth(1).fill("20")
     clerk.hand_in()
