@@ -1,4 +1,4 @@
-"""Who may do a work item. Candidates are stored as keys, a person or a post at a unit, and joined at read with today's holders.
+"""Who may do a work item, and start a process. Candidates are stored as keys, a person or a post at a unit, and joined at read with today's holders.
 
 Candidates have ranks: the lowest rank with somebody eligible today counts. So a deputy steps in for a secretary who is away from
 the post or stands on the document's other side, and where nobody is left the superior's 党务干事 sees the item ("岗位空缺").
@@ -14,16 +14,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     CompoundSelect,
     Date,
     ForeignKey,
     Index,
+    Insert,
     Integer,
     Select,
     String,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -37,13 +40,14 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, raiseload
 from engine.bpmn.model import Element, resolve
 from engine.database import Table
 from engine.errors import NotExecutable
-from engine.organisation import delegation, posts
+from engine.organisation import delegation, people, posts, units
 from engine.organisation.delegation import Delegation
 from engine.organisation.people import Person
 from engine.organisation.posts import Holding
 from engine.organisation.units import Unit, UnitName
 
 if TYPE_CHECKING:
+    from engine.deployments import Loaded
     from engine.work_items import WorkItem
 
 #: nobody eligible holds any of the posts asked for: the superior's 党务干事 sees to it
@@ -100,15 +104,17 @@ def assign_ids(
 ) -> None:
     """One INSERT for all of them."""
     rows = [row for item, element, data in items for row in _rows(item, element, data, at)]
-    superiors = {row["unit_id"] for row in rows if row["rank"] == VACANCY}
-    if superiors:
-        above = session.execute(select(Unit.id, Unit.parent_id).where(Unit.id.in_(superiors)))
-        parent = {unit.id: unit.parent_id for unit in above}
-        for row in rows:
-            if row["rank"] == VACANCY:
-                row["unit_id"] = parent.get(row["unit_id"]) or row["unit_id"]
     if rows:
-        session.execute(insert(Candidate), rows)
+        session.execute(_insert(), rows)
+
+
+@cache
+def _insert() -> Insert[Any]:
+    """One row a candidate; a caretaker is the superior's, or the unit's own where it has none above it."""
+    unit = bindparam("at_unit", type_=Integer)
+    superior = select(func.coalesce(Unit.parent_id, Unit.id)).where(Unit.id == unit).scalar_subquery()
+    caretaker = bindparam("caretaker", type_=Boolean)
+    return insert(Candidate.__table__).values(unit_id=case((caretaker, superior), else_=unit))  # type: ignore[arg-type]
 
 
 def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) -> list[dict[str, Any]]:
@@ -123,7 +129,8 @@ def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) ->
             "work_item_id": item,
             "rank": rank,
             "person_id": person,
-            "unit_id": unit,
+            "at_unit": unit,
+            "caretaker": rank == VACANCY,
             "post": post,
             "excluded": excluded,
         }
