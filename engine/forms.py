@@ -20,7 +20,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -183,6 +183,13 @@ class Form:
             raise Invalid("form", f"有 {len(errors)} 处需要修改：{next(iter(errors.values()))}", errors)
         return values
 
+    def record(
+        self, values: Mapping[str, Any], data: Mapping[str, Any], *, now: datetime | None = None
+    ) -> list[Field]:
+        """The fields as somebody handed them in: ``values`` stand, whatever the process data have become since."""
+        settled = tuple(map(_settled, self.components))
+        return list(_Level(settled, {}, {**data, **values}, now).shown(settled))
+
     def so_far(
         self, data: Mapping[str, Any], raw: Mapping[str, Any] | None, *, now: datetime | None = None
     ) -> dict[str, Any]:
@@ -231,6 +238,19 @@ class Form:
     def keys(self) -> tuple[str, ...]:
         """The process variables that the form can write."""
         return tuple(component.key for component in _flat(self.components) if component.key)
+
+
+def _settled(component: Component) -> Component:
+    """The component as a record shows it: what was handed in, and nothing made up now."""
+    return replace(
+        component,
+        readonly=True,
+        prefill=True,
+        default=None,
+        fixed_rows=False,
+        repetitions=0,
+        children=tuple(map(_settled, component.children)),
+    )
 
 
 def _leanings(component: Component) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from engine import Handwriting, Invalid, Signing
 from engine.work_items import View
+from engine.history import Event
 from web.current import engine, person_id
 from web.filling import handed_in, rearranged, sheet_of
 from web.wording import lines
@@ -80,16 +81,26 @@ def release(id: int) -> Response:
 
 def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
     view = engine.work_item(id, by=person_id())
+    events = engine.timeline(view.instance.id, by=person_id())
+    shown = _sheet(view, view.draft if raw is None else raw)
+    if view.form and (handed := _handed_in(id, events)) is not None:
+        shown["fields"] = view.form.record(handed, view.data, now=engine.clock.now())
     return render_template(
         "work_items/show.html",
         view=view,
         item=view.item,
-        **_sheet(view, view.draft if raw is None else raw),
+        **shown,
         errors=errors,
         typed=request.form,
         witnesses=engine.colleagues(by=person_id()) if view.signing else [],
-        lines=lines(engine.timeline(view.instance.id, by=person_id())),
+        lines=lines(events),
     )
+
+
+def _handed_in(id: int, events: Iterable[Event]) -> dict[str, Any] | None:
+    """The answers that completed the item; None while it is open."""
+    done = (event.payload or {} for event in events if event.code == "completed")
+    return next((payload["data"] for payload in done if payload.get("work_item") == id), None)
 
 
 def _sheet(view: View, raw: Mapping[str, Any] | None) -> dict[str, Any]:

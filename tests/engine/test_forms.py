@@ -343,3 +343,24 @@ def test_what_was_decided_reads_as_its_label() -> None:
     decision = form({"type": "radio", "key": "决定", "values": values}, text("理由"))
     assert decision.chosen({"决定": "no", "理由": "yes"}) == ["退回修改"]
     assert decision.chosen({"决定": None}) == []
+
+
+def test_a_record_shows_what_was_handed_in_then() -> None:
+    """Not what a default, the process or a read-only column would say today."""
+    review = form(
+        {
+            "type": "dynamiclist",
+            "key": "目标表",
+            "allowAddRemove": False,
+            "components": [text("目标", readonly=True)],
+            "properties": {"prefill": "false", "default": "=目标"},
+        },
+        text("决定", properties={"prefill": "false"}),
+        text("理由", conditional={"hide": '=决定 != "退回"'}),
+    )
+    now = {"目标": [{"目标": "改后"}, {"目标": "新增"}], "决定": "同意"}
+    handed = {"目标表": [{"目标": "改前"}], "决定": "退回", "理由": "请补充"}
+    goals, decision, reason = review.record(handed, now)
+    assert [[cell.shown for cell in row] for row in goals.rows] == [["改前"]]
+    assert (decision.shown, reason.shown) == ("退回", "请补充")
+    assert [field.key for field in review.record({"目标表": [], "决定": "同意"}, now)] == ["目标表", "决定"]
