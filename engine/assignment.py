@@ -1,4 +1,5 @@
-"""Who may do a work item, and start a process. Candidates are stored as keys, a person or a post at a unit, and joined at read with today's holders.
+"""Who may do a work item, and start a process. Candidates are stored as keys, a person or a post at a unit, and joined at read
+with today's holders.
 
 Candidates have ranks: the lowest rank with somebody eligible today counts. So a deputy steps in for a secretary who is away from
 the post or stands on the document's other side, and where nobody is left the superior's 党务干事 sees the item ("岗位空缺").
@@ -109,7 +110,7 @@ def assign_ids(
 
 
 @cache
-def _insert() -> Insert[Any]:
+def _insert() -> Insert:
     """One row a candidate; a caretaker is the superior's, or the unit's own where it has none above it."""
     unit = bindparam("at_unit", type_=Integer)
     superior = select(func.coalesce(Unit.parent_id, Unit.id)).where(Unit.id == unit).scalar_subquery()
@@ -290,3 +291,18 @@ def candidates(
             .order_by(Candidate.rank, Candidate.id)
         )
     ]
+
+
+def starting_units(session: Session, loaded: Loaded, by: int, on: date) -> list[Unit] | None:
+    """The units for which the person may start the process, or None when he may not.
+
+    A process without a starter is only called by others.
+    """
+    start = loaded.process.model.start
+    held = [h.unit for h in posts.held_by(session, by, on) if h.post in start.starter_posts]
+    if held:
+        return list({unit.id: unit for unit in held}.values())
+    if start.starter_member:
+        membership = people.membership(session, by, on)
+        return None if membership is None else [units.get(session, membership.unit_id)]
+    return None

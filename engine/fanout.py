@@ -16,18 +16,22 @@ from sqlalchemy import ForeignKey, Index, String, and_, cast, delete, insert, se
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import assignment, blobs, instances, jobs, values, work_items
-from engine.bpmn.execution import Complete, Context, Opened, Throw
+from engine.arrivals import Arrival
+from engine.bpmn.execution import Context, Opened
 from engine.bpmn.model import Element, evaluate, resolve
-from engine.database import WRITING, Table, UtcDateTime, Values
+from engine.database import Table, UtcDateTime
 from engine.errors import NotExecutable
-from engine.history import GENESIS, Entry
+from engine.history import GENESIS
 
 if TYPE_CHECKING:
     from engine.deployments import Loaded
     from engine.runtime import Runtime
 
+
 #: children whose first step runs in one job and one transaction
 CHUNK = 20
+
+
 MAX_CHILDREN = 100_000
 
 
@@ -58,26 +62,6 @@ class Fanout(Table):
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(100))
-
-
-class Arrival(Table):
-    """A child has come to an end; at most once for each position."""
-
-    __tablename__ = "fanout_arrival"
-    fanout_id: Mapped[int] = mapped_column(ForeignKey("fanout.id"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True)
-    outcome: Mapped[str] = mapped_column(String(100))
-    result: Mapped[Any | None] = mapped_column(Values)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    drained_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-Index(
-    "ix_fanout_arrival_waiting",
-    Arrival.fanout_id,
-    sqlite_where=Arrival.drained_at.is_(None),
-    postgresql_where=Arrival.drained_at.is_(None),
-)
 
 
 def open_(
@@ -128,7 +112,7 @@ def open_(
         return [drain]
     return [
         drain,
-        *_open_children(
+        *open_children(
             session, called, row, instance, element, data, items[: 1 if sequential else None], at=at
         ),
     ]
@@ -188,7 +172,7 @@ def _layers(
     return data, own
 
 
-def _open_children(
+def open_children(
     session: Session,
     called: Loaded,
     row: Fanout,
@@ -341,17 +325,6 @@ def _open_work_items(
     work_items.show(session, pairs, at)
 
 
-def start_children(runtime: Runtime, session: Session, job: jobs.Job, at: datetime) -> None:
-    """A job of kind ``children``: the first step of each child of a chunk."""
-    row = session.get_one(Fanout, job.fanout_id)
-    loaded = runtime.definitions.get(session, row.definition_id)
-    table = instances.ProcessInstance
-    for child in session.scalars(select(table).where(table.id.in_(job.payload or ())).order_by(table.id)):
-        if child.state is None and child.ended_at is None:
-            given, own = layers(runtime, session, child)
-            instances.begin(runtime, session, loaded, child, own, given=given, by=None, at=at)
-
-
 def element_of(runtime: Runtime, session: Session, row: Fanout) -> Element:
     return runtime.definitions.get(session, row.owner_definition_id).process.model.elements[row.element_id]
 
@@ -424,69 +397,7 @@ def _returned(element: Element, data: Mapping[str, Any], at: datetime) -> Any:
     return {name: resolve(text, data, at) for name, text in element.outputs.items()}
 
 
-def drain(runtime: Runtime, session: Session, job: jobs.Job, at: datetime) -> bool:
-    """Count what has arrived; close the fan-out and resume the parent when it is complete. True when it is closed."""
-    parent = instances.get(session, job.instance_id, lock=True)
-    row = session.get_one(Fanout, job.fanout_id, with_for_update=WRITING)
-    if row.closed_at is not None:
-        return True
-    new = session.scalars(
-        update(Arrival)
-        .where(Arrival.fanout_id == row.id, Arrival.drained_at.is_(None))
-        .values(drained_at=at)
-        .returning(Arrival.outcome)
-        .execution_options(synchronize_session=False)
-    ).all()
-    row.arrived += len(new)
-    element = element_of(runtime, session, row)
-    failed = next((outcome for outcome in new if outcome.startswith("error:")), None)
-    if failed is not None:
-        _close(session, row, failed, at)
-        instances.advance(
-            runtime, session, parent, Throw(row.task_id, failed.removeprefix("error:")), [], at=at
-        )
-        return True
-    if row.arrived < row.total and not _complete(session, row, element, at):
-        if row.opened < row.total and row.arrived == row.opened:
-            kept = snapshot(session, row.snapshot_digest)
-            called = runtime.definitions.get(session, row.definition_id)
-            session.add_all(
-                _open_children(
-                    session,
-                    called,
-                    row,
-                    parent,
-                    element,
-                    kept["data"],
-                    kept["items"][row.opened : row.opened + 1],
-                    at=at,
-                )
-            )
-        return False
-    _close(session, row, "completed", at)
-    log = [Entry("joined", {"arrived": row.arrived, "total": row.total}, element_id=row.element_id)]
-    instances.advance(
-        runtime, session, parent, Complete(row.task_id, _results(session, row, element)), log, at=at
-    )
-    return True
-
-
-def _complete(session: Session, row: Fanout, element: Element, at: datetime) -> bool:
-    loop = element.loop
-    if loop is None or loop.condition is None:
-        return False
-    data = {
-        **snapshot(session, row.snapshot_digest)["data"],
-        **(_results(session, row, element) if loop.outputs and loop.outputs in loop.condition else {}),
-        "numberOfInstances": row.total,
-        "numberOfActiveInstances": row.opened - row.arrived,
-        "numberOfCompletedInstances": row.arrived,
-        "numberOfTerminatedInstances": 0,
-    }
-    return evaluate(loop.condition, data, at) is True
-
-
-def _results(session: Session, row: Fanout, element: Element) -> dict[str, Any]:
+def results(session: Session, row: Fanout, element: Element) -> dict[str, Any]:
     """What the parent gets: the declared list in the order of the collection, or a called process's declared outputs."""
     arrivals = (
         select(Arrival.result)
@@ -498,7 +409,7 @@ def _results(session: Session, row: Fanout, element: Element) -> dict[str, Any]:
     return dict(session.scalar(arrivals) or {}) if element.outputs else {}
 
 
-def _close(session: Session, row: Fanout, outcome: str, at: datetime) -> None:
+def close(session: Session, row: Fanout, outcome: str, at: datetime) -> None:
     row.closed_at, row.outcome = at, outcome
     if row.arrived < row.total or outcome != "completed":
         _cancel_children(session, row, at)

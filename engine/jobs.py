@@ -7,12 +7,9 @@ Leases live in the database's time, due times in business time.
 
 from __future__ import annotations
 
-import logging
 import secrets
-import threading
-import time
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,21 +28,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from engine.arrivals import Arrival
 from engine.database import Table, UtcDateTime, Values
-from engine.errors import Conflict, LvzeError, NotFound
-
-if TYPE_CHECKING:
-    from engine.runtime import Runtime
-
-logger = logging.getLogger("lvze.jobs")
+from engine.errors import Conflict, NotFound
 
 LEASE = timedelta(seconds=60)
+
+
 #: waits before the second, third ... attempt; after the last an incident
 RETRIES = (timedelta(seconds=2), timedelta(seconds=15), timedelta(minutes=1))
-
-
-#: a job that collides with other work is tried again at once, this often
-COLLISIONS = 20
 
 
 class Job(Table):
@@ -86,6 +77,8 @@ class Job(Table):
 
 
 _due = Job.incident_at.is_(None)
+
+
 Index("ix_job_due", Job.due_at, sqlite_where=_due, postgresql_where=_due)
 
 
@@ -105,8 +98,6 @@ def _lease(session: Session) -> Any:
 
 def claim(session: Session, at: datetime) -> Job | None:
     """Take the job that is due first, for the length of a lease."""
-    from engine.fanout import Arrival
-
     # A child that arrives never writes the fan-out's job row (siblings would queue for it): the arrival itself is the ring.
     ringing = and_(
         Job.kind == "fanout", Job.fanout_id.in_(select(Arrival.fanout_id).where(Arrival.drained_at.is_(None)))
@@ -166,11 +157,6 @@ def park(session: Session, job: Job) -> None:
         raise lost(job)
 
 
-def _let_go(session: Session, job: Job) -> None:
-    free = update(Job).where(_mine(job)).values(token=None, lease_until=None)
-    session.execute(free.execution_options(synchronize_session=False))
-
-
 def fail(session: Session, job: Job, error: Exception, at: datetime) -> None:
     """Note the real error; try again later, or leave it to a person."""
     spent = job.attempts > len(RETRIES)
@@ -204,85 +190,6 @@ def retry(session: Session, job_id: int, at: datetime) -> Job:
     return job
 
 
-def run_one(runtime: Runtime) -> bool:
-    """Claim and run the next due job; False when there is none."""
-    from engine import stepping
-
-    at = runtime.clock.now()
-    with runtime.database.write() as session:
-        job = claim(session, at)
-    if job is None:
-        return False
-    try:
-        stepping.run(runtime, job, at)
-    except Conflict as error:
-        # Somebody else moved the instance, or took the job: look again at once.
-        logger.info("job %s (%s) collided: %s", job.id, job.kind, error)
-        with runtime.database.write() as session:
-            if job.attempts < COLLISIONS:
-                _let_go(session, job)
-            else:
-                fail(session, job, error, at)
-    except Exception as error:
-        if not isinstance(error, LvzeError):
-            logger.exception("job %s (%s) failed", job.id, job.kind)
-        with runtime.database.write() as session:
-            fail(session, job, error, at)
-    return True
-
-
-class Workers:
-    """Threads that run jobs inside the server. A ring wakes them at once; without one they look every second."""
-
-    #: seconds
-    POLL = 1.0
-    SEAL = 60.0
-
-    def __init__(self, runtime: Runtime, threads: int) -> None:
-        self._runtime = runtime
-        self._seal_after = time.monotonic() + self.SEAL
-        self._stop = threading.Event()
-        self._ring = threading.Semaphore(0)
-        self._threads = [
-            threading.Thread(target=self._work, name=f"lvze-worker-{i}", daemon=True) for i in range(threads)
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def ring(self) -> None:
-        self._ring.release()
-
-    def stop(self) -> None:
-        """Let every worker finish its job and end."""
-        self._stop.set()
-        for _ in self._threads:
-            self._ring.release()
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            try:
-                worked = run_one(self._runtime)
-            except Exception:
-                logger.exception("a worker could not reach its jobs")
-                worked = False
-            if not worked:
-                self._seal()
-                self._ring.acquire(timeout=self.POLL)
-
-    def _seal(self) -> None:
-        """Seal the history's new heads, once a minute, when there is nothing else to do."""
-        from engine import checkpoints
-
-        if time.monotonic() < self._seal_after:
-            return
-        self._seal_after = time.monotonic() + self.SEAL
-        try:
-            with self._runtime.database.write() as session:
-                passphrase = self._runtime.settings.passphrase
-                checkpoints.seal(session, passphrase=passphrase, at=self._runtime.clock.now())
-        except Exception:
-            logger.exception("the history could not be sealed")
+def let_go(session: Session, job: Job) -> None:
+    free = update(Job).where(_mine(job)).values(token=None, lease_until=None)
+    session.execute(free.execution_options(synchronize_session=False))

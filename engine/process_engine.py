@@ -14,20 +14,25 @@ from alembic.config import Config
 from sqlalchemy.orm import Session
 
 from engine import (
+    assignment,
     blobs,
     checkpoints,
+    claims,
+    completion,
     deployments,
     history,
     inbox,
-    instances,
     jobs,
     ledgers,
     notifications,
+    overview,
     reading,
     renewals,
-    work_items,
+    starting,
+    workers,
 )
 from engine.clock import Clock, SystemClock, local
+from engine.completion import Completion
 from engine.database import Database
 from engine.deployments import Definitions, ProcessDefinition
 from engine.documents import authority, register, seals, verification
@@ -64,7 +69,8 @@ from engine.organisation.views import PersonView, TreeLine, UnitView
 from engine.renewals import Renewal
 from engine.runtime import Runtime
 from engine.settings import Settings
-from engine.work_items import Completion, WorkItem
+from engine.starting import StartForm
+from engine.work_items import WorkItem
 
 AUTHORITY = "履责电子签名证书机构"
 
@@ -86,7 +92,7 @@ class ProcessEngine:
             renderer,
             Previews(renderer),
         )
-        self._workers: jobs.Workers | None = None
+        self._workers: workers.Workers | None = None
         self._migrating = threading.Lock()
 
     @property
@@ -135,7 +141,9 @@ class ProcessEngine:
     def start_workers(self, threads: int | None = None) -> None:
         """Run jobs in threads of this process until ``stop_workers``."""
         if self._workers is None:
-            self._workers = jobs.Workers(self._runtime, self.settings.workers if threads is None else threads)
+            self._workers = workers.Workers(
+                self._runtime, self.settings.workers if threads is None else threads
+            )
             self._workers.start()
 
     def stop_workers(self) -> None:
@@ -146,7 +154,7 @@ class ProcessEngine:
     def run_jobs(self, limit: int = 100_000) -> int:
         """Run what is due now, here, until nothing is; returns how many jobs ran. For tests, the demo and ``lvze worker --once``."""
         ran = 0
-        while ran < limit and jobs.run_one(self._runtime):
+        while ran < limit and workers.run_one(self._runtime):
             ran += 1
         return ran
 
@@ -203,13 +211,13 @@ class ProcessEngine:
             return [
                 d
                 for d in deployments.all_latest(session)
-                if instances.starting_units(session, self._runtime.definitions.get(session, d.id), by, today)
+                if assignment.starting_units(session, self._runtime.definitions.get(session, d.id), by, today)
                 is not None
             ]
 
-    def start_form(self, definition_id: int, *, by: int) -> instances.StartForm:
+    def start_form(self, definition_id: int, *, by: int) -> StartForm:
         with self._read() as session:
-            return instances.start_form(
+            return starting.start_form(
                 session, self._runtime.definitions.get(session, definition_id), by, self.today()
             )
 
@@ -232,7 +240,7 @@ class ProcessEngine:
         """
         with self._write() as (session, at):
             definition = deployments.latest(session, key)
-            return instances.start_by(
+            return starting.start_by(
                 self._runtime,
                 session,
                 definition,
@@ -243,20 +251,20 @@ class ProcessEngine:
                 at=at,
             )
 
-    def instance(self, instance_id: int, *, by: int) -> instances.View:
+    def instance(self, instance_id: int, *, by: int) -> overview.View:
         with self._read() as session:
-            return instances.view(self._runtime, session, instance_id, by, self.today())
+            return overview.view(self._runtime, session, instance_id, by, self.today())
 
     def instance_diagram(self, instance_id: int, *, by: int) -> dict[str, str]:
         """Element id -> ``open`` or ``done``."""
         with self._read() as session:
             instance = reading.require_instance(session, instance_id, by, self.today())
-            return instances.diagram(self._runtime, session, instance)
+            return overview.diagram(self._runtime, session, instance)
 
     def timeline(self, instance_id: int, *, by: int) -> list[history.Event]:
         """The history of an instance and of everything below it, oldest first."""
         with self._read() as session:
-            return instances.timeline(
+            return overview.timeline(
                 session, reading.require_instance(session, instance_id, by, self.today())
             )
 
@@ -271,21 +279,21 @@ class ProcessEngine:
         with self._read() as session:
             return inbox.counts(session, by, self.today())
 
-    def work_item(self, work_item_id: int, *, by: int) -> work_items.View:
+    def work_item(self, work_item_id: int, *, by: int) -> completion.View:
         with self._read() as session:
-            return work_items.view(self._runtime, session, work_item_id, by, self.clock.now())
+            return completion.view(self._runtime, session, work_item_id, by, self.clock.now())
 
     def claim(self, work_item_id: int, *, by: int) -> WorkItem:
         with self._write() as (session, at):
-            return work_items.claim(session, work_item_id, by, at)
+            return claims.claim(session, work_item_id, by, at)
 
     def release(self, work_item_id: int, *, by: int) -> WorkItem:
         with self._write() as (session, at):
-            return work_items.release(session, work_item_id, by, at)
+            return claims.release(session, work_item_id, by, at)
 
     def save_draft(self, work_item_id: int, *, by: int, data: Mapping[str, Any]) -> WorkItem:
         with self._write() as (session, at):
-            return work_items.save_draft(session, work_item_id, by, data, at)
+            return claims.save_draft(session, work_item_id, by, data, at)
 
     def complete(
         self,
@@ -306,13 +314,13 @@ class ProcessEngine:
         if signature is not None:
             try:
                 with self._write() as (session, at):
-                    signed = work_items.prepare_signature(
+                    signed = completion.prepare_signature(
                         self._runtime, session, work_item_id, by, data or {}, signature, at
                     )
             except Invalid as error:  # told together with what is wrong in the form
                 signed = error
         with self._write() as (session, at):
-            return work_items.complete(
+            return completion.complete(
                 self._runtime,
                 session,
                 work_item_id,

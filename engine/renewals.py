@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from engine import history, instances, ledgers
+from engine import assignment, history, ledgers, stepping
 from engine.clock import local
 from engine.documents import register
 from engine.documents.register import Document, SignatureSlot
@@ -82,7 +82,7 @@ def offered(
     starts: dict[tuple[str, int], str] = {}
     for loaded in processes:
         if (renews := loaded.process.model.start.renews) is not None:
-            for unit in instances.starting_units(session, loaded, by, on) or ():
+            for unit in assignment.starting_units(session, loaded, by, on) or ():
                 starts[renews[0], unit.id] = loaded.definition.key
     return [replace(one, process=starts.get((one.entry.ledger, one.keeper_id or 0))) for one in found]
 
@@ -200,4 +200,4 @@ def _ask_no_longer(session: Session, document_id: int, by: int, at: datetime) ->
         .distinct()
     )
     for instance_id in session.scalars(waiting).all():
-        instances.cancel(session, instance_id, by=by, at=at)
+        stepping.cancel(session, instance_id, by=by, at=at)

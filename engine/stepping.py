@@ -1,96 +1,196 @@
-"""Running a claimed job: what each kind does, in one transaction that ends with the job's deletion."""
+"""Stepping: one pure step of an instance, projected into rows, in the caller's transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from engine import fanout, instances, jobs, service_tasks
-from engine.bpmn.execution import Complete, Fire, Throw
-from engine.bpmn.model import Element, resolve
+from engine import assignment, fanout, history, instances, work_items
+from engine.arrivals import Arrival
+from engine.bpmn.execution import Action, Context, Opened, Step
+from engine.bpmn.model import Element
+from engine.deployments import Loaded
+from engine.fanout import Fanout
 from engine.history import Entry
-
-if TYPE_CHECKING:
-    from engine.runtime import Runtime
-
-
-def run(runtime: Runtime, job: jobs.Job, at: datetime) -> None:
-    """Do the job and delete it, or leave everything as it was.
-
-    Rows are locked in one order everywhere, lest two wait for each other: instance, fan-out, work item, job.
-    """
-    if job.kind == "operation":
-        _operation(runtime, job, at)
-        return
-    with runtime.database.write() as session:
-        if job.kind == "fanout":
-            if fanout.drain(runtime, session, job, at):
-                jobs.finish(session, job)
-            else:
-                jobs.park(session, job)
-            return
-        if job.kind == "children":
-            fanout.start_children(runtime, session, job, at)
-            jobs.finish(session, job)
-        else:
-            assert job.task_id is not None
-            instance = instances.get(session, job.instance_id, lock=True)
-            jobs.finish(session, job)
-            entry = Entry("timer-fired", {"due": job.due_at}, element_id=job.element_id)
-            instances.advance(runtime, session, instance, Fire(job.task_id), [entry], at=at)
+from engine.instances import ProcessInstance
+from engine.jobs import Job
+from engine.runtime import Runtime
+from engine.work_items import WorkItem
 
 
-def _operation(runtime: Runtime, job: jobs.Job, at: datetime) -> None:
-    with runtime.database.read() as session:
-        context, element, inputs = _prepare(runtime, session, job, at)
-        operation = service_tasks.find(element.operation or "")
-        prepare = getattr(operation, "prepare", None)
-        prepared = prepare(context, **inputs) if prepare is not None else None
-    with runtime.database.write() as session:
-        instances.get(session, job.instance_id, lock=True)
-        jobs.finish(session, job)
-        context, element, inputs = _prepare(runtime, session, job, at)
-        context.prepared = prepared
-        assert job.task_id is not None
-        try:
-            result = operation.run(context, **inputs)
-        except service_tasks.BpmnError as error:
-            log = [
-                Entry(
-                    "operation-failed",
-                    {"operation": element.operation, "error": error.code},
-                    element_id=element.id,
-                )
-            ]
-            instances.advance(runtime, session, context.instance, Throw(job.task_id, error.code), log, at=at)
-            return
-        variables = {**context.data, "result": result}
-        outputs = {name: resolve(text, variables, at) for name, text in element.outputs.items()}
-        payload = {"operation": element.operation, "name": element.name, "outputs": outputs}
-        log = [Entry("operated", payload, element_id=element.id)]
-        instances.advance(runtime, session, context.instance, Complete(job.task_id, outputs), log, at=at)
-
-
-def _prepare(
-    runtime: Runtime, session: Session, job: jobs.Job, at: datetime
-) -> tuple[service_tasks.Operation, Element, dict[str, object]]:
-    instance = instances.get(session, job.instance_id)
-    loaded = runtime.definitions.get(session, instance.definition_id)
-    element = loaded.process.model.elements[job.element_id or ""]
-    data = instances.tokens(runtime, session, instance).get(job.task_id or "")
-    if data is None:  # somebody else has done the job, or the token was withdrawn
-        raise jobs.lost(job)
-    context = service_tasks.Operation(
-        session=session,
-        clock=runtime.clock,
-        at=at,
-        settings=runtime.settings,
-        renderer=runtime.renderer,
-        loaded=loaded,
-        instance=instance,
-        job=job,
-        data=data,
+def begin(
+    runtime: Runtime,
+    session: Session,
+    loaded: Loaded,
+    instance: ProcessInstance,
+    data: Mapping[str, Any],
+    *,
+    given: Mapping[str, Any] | None = None,
+    by: int | None,
+    at: datetime,
+) -> Step:
+    """The first step of an instance whose row exists."""
+    step = loaded.process.start(instance.scope, data, Context(at, loaded.decide, given or {}))
+    started = Entry(
+        "started", {"definition": loaded.definition.key, "version": loaded.definition.version}, by
     )
-    return context, element, {name: resolve(text, data, at) for name, text in element.inputs.items()}
+    project(runtime, session, loaded, instance, step, [started], at=at)
+    return step
+
+
+def advance(
+    runtime: Runtime,
+    session: Session,
+    instance: ProcessInstance,
+    action: Action,
+    entries: Iterable[Entry],
+    *,
+    at: datetime,
+) -> Step:
+    """One action on an instance: load, step, project.
+
+    :raises NotExecutable: the token cannot go on; the caller's transaction must not commit
+    """
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    assert instance.state is not None
+    context = Context(at, loaded.decide, fanout.given(runtime, session, instance))
+    step = loaded.process.advance(instance.scope, instance.state, action, context)
+    project(runtime, session, loaded, instance, step, entries, at=at)
+    return step
+
+
+def project(
+    runtime: Runtime,
+    session: Session,
+    loaded: Loaded,
+    instance: ProcessInstance,
+    step: Step,
+    entries: Iterable[Entry],
+    *,
+    at: datetime,
+) -> None:
+    """Write what a step means into rows, in a number of statements that does not depend on how much is open."""
+    instance.state = step.state
+    log = list(entries)
+    log += [
+        Entry(
+            "decided",
+            {"decision": d.decision, "value": d.value, "matched": d.matched},
+            element_id=d.element.id,
+        )
+        for d in step.decided
+    ]
+    if step.cancelled or step.unscheduled:
+        close(session, instance, [*step.cancelled, *step.unscheduled], step.cancelled, at)
+        log += [Entry("withdrawn", {"task": task}) for task in step.cancelled]
+    new_jobs: list[Job] = []
+    items: list[tuple[WorkItem, Element, Mapping[str, Any]]] = []
+    for opened in step.opened:
+        if opened.element.is_fanout:
+            new_jobs += fanout.open_(runtime, session, loaded, instance, opened, at=at)
+            log.append(Entry("fanned-out", {"task": opened.task_id}, element_id=opened.element.id))
+        elif opened.element.operation is not None:
+            new_jobs.append(_operation(instance, opened, at))
+        else:
+            item = WorkItem(
+                instance_id=instance.id,
+                task_id=opened.task_id,
+                **work_items.describe(opened.element, opened.data, at),
+                opened_at=at,
+            )
+            items.append((item, opened.element, opened.data))
+            log.append(
+                Entry("opened", {"task": opened.task_id, "title": item.title}, element_id=opened.element.id)
+            )
+    new_jobs += [
+        Job(
+            kind="timer",
+            instance_id=instance.id,
+            task_id=timer.task_id,
+            element_id=timer.element.id,
+            due_at=timer.due,
+            created_at=at,
+        )
+        for timer in step.scheduled
+    ]
+    session.add_all([item for item, _, _ in items])
+    session.add_all(new_jobs)
+    if step.ended:
+        instance.ended_at = at
+        instance.outcome = step.error if step.error else "completed"
+        log.append(Entry("ended", {"outcome": instance.outcome}))
+    history.append(session, instance.stream, instance, log, at)
+    if (
+        step.ended and instance.fanout_id is not None
+    ):  # after the instance's row: who was slower finds that one stale
+        fanout.arrive(runtime, session, instance, step.data, at=at)
+    assignment.assign(session, items, at)
+    work_items.show(session, [(item.id, element, data) for item, element, data in items], at)
+
+
+def _operation(instance: ProcessInstance, opened: Opened, at: datetime) -> Job:
+    return Job(
+        kind="operation",
+        instance_id=instance.id,
+        task_id=opened.task_id,
+        element_id=opened.element.id,
+        due_at=at,
+        created_at=at,
+    )
+
+
+def close(
+    session: Session, instance: ProcessInstance, tasks: list[str], activities: list[str], at: datetime
+) -> None:
+    """What waited at these tasks waits no longer: work items, jobs, fan-outs with everything below them."""
+    session.flush()  # takes the instance's row before any other
+    if activities:
+        for fanout_id in session.scalars(
+            select(Fanout.id).where(Fanout.instance_id == instance.id, Fanout.task_id.in_(activities))
+        ):
+            fanout.cancel(session, fanout_id, at)
+        session.execute(
+            update(WorkItem)
+            .where(
+                WorkItem.instance_id == instance.id,
+                WorkItem.task_id.in_(activities),
+                WorkItem.closed_at.is_(None),
+            )
+            .values(closed_at=at, closing="withdrawn", version=WorkItem.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+    session.execute(delete(Job).where(Job.instance_id == instance.id, Job.task_id.in_(tasks)))
+
+
+def cancel(session: Session, instance_id: int, *, by: int, at: datetime) -> None:
+    """End an instance before its time, with everything below it. A fan-out counts it as arrived, with nothing to return."""
+    instance = instances.get(session, instance_id, lock=True)
+    if instance.ended_at is not None:
+        return
+    instance.ended_at, instance.outcome = at, "cancelled"
+    if instance.fanout_id is not None:
+        arrived = Arrival(
+            fanout_id=instance.fanout_id, position=instance.position, outcome="cancelled", result=None, at=at
+        )
+        session.add(arrived)
+    history.append(session, instance.stream, instance, [Entry("ended", {"outcome": "cancelled"}, by)], at)
+    fanout.end_below(session, instance.path, at)
+
+
+def variables(runtime: Runtime, session: Session, instance: ProcessInstance) -> dict[str, Any]:
+    """Of its waiting tokens, or of its end; none before its first step."""
+    if instance.state is None:
+        return {}
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    return loaded.process.variables(instance.scope, instance.state, fanout.given(runtime, session, instance))
+
+
+def tokens(runtime: Runtime, session: Session, instance: ProcessInstance) -> dict[str, dict[str, Any]]:
+    """Waiting task id -> its variables."""
+    assert instance.state is not None
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    return loaded.process.tasks(instance.scope, instance.state, fanout.given(runtime, session, instance))

@@ -1,6 +1,7 @@
 """All tables in one metadata: importing this module imports every noun that owns one."""
 
 from engine import (  # noqa: F401
+    arrivals,
     assignment,
     blobs,
     checkpoints,

@@ -238,7 +238,7 @@ def test_posts_and_result_members_are_those_of_the_code() -> None:
         r"`([^`]+)`", " ".join(row[0] for row in table("docs/designers.md", "栏目", "内容"))
     )
     source = (
-        text("engine/work_items.py").partition("results[element.result] = {")[2].partition("\n        }")[0]
+        text("engine/completion.py").partition("results[element.result] = {")[2].partition("\n        }")[0]
     )
     assert documented == re.findall(r"^ {12}\"(\w+)\":", source, re.MULTILINE)
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from engine.deployments import ProcessDefinition
 from engine.errors import Invalid, NotAllowed, NotFound
-from engine.instances import StartForm
+from engine.starting import StartForm
 from web.current import engine, person_id, public
 from web.filling import handed_in, rearranged, sheet_of
 

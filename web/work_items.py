@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from engine import Handwriting, Invalid, Signing
-from engine.work_items import View
+from engine.completion import View
 from engine.history import Event
 from web.current import engine, person_id
 from web.filling import handed_in, rearranged, sheet_of

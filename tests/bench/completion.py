@@ -12,8 +12,9 @@ from multiprocessing.synchronize import Barrier
 from sqlalchemy import insert, select
 
 from engine import ProcessEngine, Settings
+from engine.arrivals import Arrival
 from engine.clock import SettableClock
-from engine.fanout import Arrival, Fanout
+from engine.fanout import Fanout
 from engine.instances import ProcessInstance
 from engine.work_items import WorkItem
 from tests.bench.ground import NOW, Ground, counted, ground

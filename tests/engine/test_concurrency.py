@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from engine import Conflict, ProcessEngine, SettableClock, Settings, history, jobs, stepping
+from engine import Conflict, ProcessEngine, SettableClock, Settings, history, jobs, workers
+from engine.arrivals import Arrival
 from engine.database import Database
-from engine.fanout import Arrival, Fanout
+from engine.fanout import Fanout
 from engine.history import Event
 from engine.instances import ProcessInstance
 from engine.jobs import Job
@@ -144,13 +145,13 @@ def effects(database: Database) -> dict[str, int]:
 def test_who_lost_the_lease_changes_nothing(engine: ProcessEngine, world: World, database: Database) -> None:
     slow, quick = lose_a_lease(engine, database, world)
     with pytest.raises(Conflict) as refused:
-        stepping.run(engine._runtime, slow, NOW)
+        workers.run(engine._runtime, slow, NOW)
     assert refused.value.code == "lease-lost"
     assert effects(database) == {"operated": 0, "items": 0, "jobs": 1}
-    stepping.run(engine._runtime, quick, NOW)
+    workers.run(engine._runtime, quick, NOW)
     assert effects(database) == {"operated": 1, "items": 1, "jobs": 0}
     with pytest.raises(Conflict):
-        stepping.run(engine._runtime, slow, NOW)
+        workers.run(engine._runtime, slow, NOW)
     assert effects(database) == {"operated": 1, "items": 1, "jobs": 0}
 
 
@@ -160,7 +161,7 @@ def test_without_the_fence_it_would(
     """The test above is worth something: with the token's condition taken away, the slow worker's effect stays."""
     monkeypatch.setattr(jobs, "_mine", lambda job: Job.id == job.id)
     slow, _ = lose_a_lease(engine, database, world)
-    stepping.run(engine._runtime, slow, NOW)
+    workers.run(engine._runtime, slow, NOW)
     assert effects(database) == {"operated": 1, "items": 1, "jobs": 0}
 
 
@@ -187,7 +188,7 @@ def test_a_fan_outs_job_that_lost_its_lease_counts_nothing(
             return session.scalars(select(Fanout.arrived)).one()
 
     with pytest.raises(Conflict):
-        stepping.run(engine._runtime, slow, NOW)
+        workers.run(engine._runtime, slow, NOW)
     assert arrived() == 0
-    stepping.run(engine._runtime, quick, NOW)
+    workers.run(engine._runtime, quick, NOW)
     assert arrived() == 1

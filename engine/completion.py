@@ -1,0 +1,320 @@
+"""Completion: what a person is shown at a work item, and what he hands in: form, opinion, signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from engine import assignment, fanout, forms, history, instances, reading, stepping, work_items
+from engine.bpmn.execution import Complete
+from engine.bpmn.model import Element, evaluate, resolve
+from engine.claims import open_for
+from engine.clock import local
+from engine.deployments import Loaded, ProcessDefinition
+from engine.documents import register
+from engine.errors import Invalid
+from engine.history import Entry
+from engine.instances import ProcessInstance
+from engine.organisation.people import Person
+from engine.organisation.units import Unit
+from engine.runtime import Runtime
+from engine.work_items import WorkItem, ids, shown_documents
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a completion did.
+
+    :ivar work_item: the closed item
+    :ivar ended: its instance has come to its end
+    """
+
+    work_item: WorkItem
+    instance: ProcessInstance
+    ended: bool
+
+
+def complete(
+    runtime: Runtime,
+    session: Session,
+    work_item_id: int,
+    *,
+    by: int,
+    data: Mapping[str, Any],
+    opinion: str | None,
+    signed: register.Prepared | Invalid | None,
+    at: datetime,
+) -> Completion:
+    """Hand in an item: form, opinion and signature checked, the token moved, all in the caller's transaction.
+
+    :param signed: what ``prepare_signature`` made before the transaction, where the task asks for a signature; what it
+        found wrong is told together with what is wrong in the form
+    :raises Invalid: the form has errors (``errors`` by field), an opinion or a signature is missing
+    :raises NotAllowed: not this person's
+    :raises Conflict: already closed, claimed by somebody else, or somebody was faster
+    """
+    item, instance, eligibility = open_for(session, work_item_id, by, at)
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    element = _element(runtime, session, loaded, item)
+    task_id, before = _token(runtime, session, loaded, instance, item)
+    results = check(loaded, element, before, data, opinion, signed, at)
+    assert not isinstance(signed, Invalid)
+    entry = Entry(
+        "completed",
+        {
+            "work_item": item.id,
+            "title": item.title,
+            "data": results,
+            "chosen": loaded.forms[element.form].chosen(results) if element.form else [],
+            "opinion": opinion,
+            "outcome": signed.outcome if signed else None,
+            "way": signed.way if signed else None,
+            "for": eligibility.on_behalf_of,
+        },
+        by,
+        eligibility.post,
+        item.element_id,
+    )
+    if element.result:
+        authorization = signed.authorization if signed else None
+        results[element.result] = {
+            "操作人": {"person": by, "name": eligibility.name},
+            "职务": (authorization or {}).get("capacity") or eligibility.post,
+            "时间": local(at),
+            "日期": local(at).date(),
+            "意见": opinion,
+            "结果": signed.outcome if signed else None,
+            "方式": signed.way if signed else None,
+            "理由": signed.reason if signed else None,
+            "签名": authorization,
+        }
+    item.closed_at, item.closing, item.completed_by_id, item.draft = at, "completed", by, None
+    if signed is not None:
+        register.store(session, signed, work_item_id=item.id, at=at)
+    if item.fanout_id is not None:
+        history.append(session, item.stream, item, [entry], at)
+        fanout.arrive_item(runtime, session, item, {**before, **results}, at=at)
+        session.flush()
+        return Completion(item, instance, ended=False)
+    with session.no_autoflush:  # the instance's row is written once, at the end
+        step = stepping.advance(runtime, session, instance, Complete(task_id, results), [entry], at=at)
+    return Completion(item, instance, step.ended)
+
+
+def _element(runtime: Runtime, session: Session, loaded: Loaded, item: WorkItem) -> Element:
+    return loaded.process.model.elements[item.element_id]
+
+
+def _token(
+    runtime: Runtime, session: Session, loaded: Loaded, instance: ProcessInstance, item: WorkItem
+) -> tuple[str, dict[str, Any]]:
+    """The token's id and variables; makes the state of a child at its first touch."""
+    if item.fanout_id is not None:
+        assert item.task_id is not None
+        return item.task_id, variables(runtime, session, loaded, instance, item)
+    if instance.state is None:
+        item.task_id = fanout.materialise(runtime, session, instance)
+    assert item.task_id is not None
+    return item.task_id, stepping.tokens(runtime, session, instance).get(item.task_id, {})
+
+
+def variables(
+    runtime: Runtime, session: Session, loaded: Loaded, instance: ProcessInstance, item: WorkItem
+) -> dict[str, Any]:
+    """The variables that an item's form and documents are shown with; changes nothing."""
+    if item.fanout_id is not None:
+        row = session.get_one(fanout.Fanout, item.fanout_id)
+        data = fanout.snapshot(session, row.snapshot_digest)["data"]
+        return fanout.child_data(
+            fanout.element_of(runtime, session, row), data, item.item, item.position or 0, row.opened_at
+        )
+    if instance.state is None:
+        given, own = fanout.layers(runtime, session, instance)
+        return {**given, **own}
+    if item.closed_at is not None or item.task_id is None:
+        return stepping.variables(runtime, session, instance)
+    return stepping.tokens(runtime, session, instance).get(item.task_id, {})
+
+
+def check(
+    loaded: Loaded,
+    element: Element,
+    before: Mapping[str, Any],
+    data: Mapping[str, Any],
+    opinion: str | None,
+    signed: register.Prepared | Invalid | None,
+    at: datetime,
+) -> dict[str, Any]:
+    """The cleaned results of a completion.
+
+    :raises Invalid: by field; ``_opinion`` and ``_signature`` stand for the parts outside the form
+    """
+    errors: dict[str, str] = {}
+    results: dict[str, Any] = {}
+    if element.form:
+        try:
+            results = loaded.forms[element.form].clean(data, before, now=at)
+        except Invalid as invalid:
+            errors.update(invalid.errors)
+    asked = _asks(element, {**before, **results}, at) if not errors else None
+    if asked and asked.opinion and not (opinion or "").strip():
+        errors["_opinion"] = "请填写意见。"
+    if isinstance(signed, Invalid):
+        errors.update(signed.errors or {"_signature": str(signed)})
+    elif asked and asked.signature and signed is None and not errors:
+        errors["_signature"] = "请签名，或说明不签的结果与理由。"
+    if errors:
+        raise Invalid("form", "有内容需要更正：" + "；".join(dict.fromkeys(errors.values())), errors)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A work item for the person who opens it.
+
+    :ivar eligibility: how he may act, or None when he may only read
+    :ivar documents: what is shown beside the form; the ones to be signed among them
+    :ivar signing: the documents that his completion signs, with the slot and the printed capacity; None when it signs nothing
+    :ivar draft: what he typed earlier and has not handed in
+    """
+
+    item: WorkItem
+    instance: ProcessInstance
+    definition: ProcessDefinition
+    element: Element
+    form: forms.Form | None
+    data: dict[str, Any]
+    draft: dict[str, Any] | None
+    documents: list[register.Document]
+    signing: Request | None
+    eligibility: assignment.Eligibility | None
+    candidates: list[tuple[assignment.Candidate, Person | None, Unit | None]]
+    owner: Person | None
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The form's fields whose values change what is shown, or what is asked beside the form."""
+        if self.form is None:
+            return frozenset()
+        asked = (self.element.opinion_required, self.element.signature and self.element.signature.required)
+        return self.form.watched | self.form.named(one.removeprefix("=") for one in asked if one)
+
+    def asks(self, raw: Mapping[str, Any] | None, at: datetime) -> Asks:
+        """What a completion with these answers has to bring beside the form."""
+        answers = self.data if self.form is None else self.form.so_far(self.data, raw, now=at)
+        return _asks(self.element, answers, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Whether a completion has to bring an opinion, and a signature."""
+
+    opinion: bool
+    signature: bool
+
+
+def _asks(element: Element, answers: Mapping[str, Any], at: datetime) -> Asks:
+    def holds(condition: str | None) -> bool:
+        return condition is not None and (condition == "true" or evaluate(condition, answers, at) is True)
+
+    signature = element.signature
+    return Asks(
+        opinion=holds(element.opinion_required),
+        signature=signature is not None and (signature.required is None or holds(signature.required)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A signature that a completion has to carry an outcome for."""
+
+    slot: str
+    capacity: str | None
+    documents: list[int]
+
+
+def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: datetime) -> View:
+    """:raises NotFound: no such item, or not for this person to know of"""
+    item = work_items.get(session, work_item_id)
+    on = local(at).date()
+    eligibility = assignment.eligibility(session, item.id, by, on)
+    if eligibility is None and item.completed_by_id != by:
+        reading.require_instance(session, item.instance_id, by, on)
+    instance = instances.get(session, item.instance_id)
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    element = loaded.process.model.elements[item.element_id]
+    data = variables(runtime, session, loaded, instance, item)
+    signing = request(element, data, eligibility, at)
+    return View(
+        item,
+        instance,
+        loaded.definition,
+        element,
+        loaded.forms.get(element.form) if element.form else None,
+        data,
+        (item.draft or {}).get(str(by)),
+        register.documents(session, shown_documents(element, data, at)),
+        signing,
+        eligibility if item.closed_at is None and item.owner_id in (None, by) else None,
+        assignment.candidates(session, item.id, on),
+        session.get(Person, item.owner_id) if item.owner_id is not None else None,
+    )
+
+
+def request(
+    element: Element, data: Mapping[str, Any], who: assignment.Eligibility | None, at: datetime
+) -> Request | None:
+    """The signature that an element asks of whoever completes it; his post's capacity where the diagram names none."""
+    if element.signature is None:
+        return None
+    capacity = resolve(element.signature.capacity, data, at)
+    documents = ids(resolve(element.signature.document or None, data, at))
+    return Request(
+        element.signature.slot, str(capacity) if capacity else (who.post if who else None), documents
+    )
+
+
+def prepare_signature(
+    runtime: Runtime,
+    session: Session,
+    work_item_id: int,
+    by: int,
+    data: Mapping[str, Any],
+    signature: register.Signing,
+    at: datetime,
+) -> register.Prepared | None:
+    """The cryptography of a completion's signature, before its transaction.
+
+    :raises Invalid: the outcome is unknown, or its reason, witness, handwriting or scan is missing
+    """
+    item, instance, eligibility = open_for(session, work_item_id, by, at)
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    element = loaded.process.model.elements[item.element_id]
+    before = variables(runtime, session, loaded, instance, item)
+    asked = request(element, before, eligibility, at)
+    if asked is None or element.signature is None:
+        return None
+    if element.signature.required is not None and element.form is not None:
+        try:
+            results = loaded.forms[element.form].clean(data, before, now=at)
+        except Invalid:
+            return None  # the completion itself says what is wrong, field by field
+        if not _asks(element, {**before, **results}, at).signature:
+            return None
+    if element.signature.deferred:
+        register.require_shown(session, asked.documents, signature)
+    return register.prepare(
+        session,
+        signature,
+        documents=[] if element.signature.deferred else asked.documents,
+        slot=asked.slot,
+        capacity=asked.capacity or "",
+        person_id=by,
+        name=eligibility.name,
+        passphrase=runtime.settings.passphrase,
+        at=at,
+    )
