@@ -66,6 +66,8 @@ def paragraph_properties(
     hanging: int | None = None,
     jc: str = "",
     keep: bool = False,
+    keep_lines: bool = False,
+    two_lines: bool = False,
     break_before: bool = False,
     red_line: bool = False,
     outline: int | None = None,
@@ -74,6 +76,10 @@ def paragraph_properties(
     parts: dict[str, str] = {}
     if keep:
         parts["keepNext"] = "<w:keepNext/>"
+    if keep_lines:
+        parts["keepLines"] = "<w:keepLines/>"
+    if two_lines:  # at least two on either side of a page break
+        parts["widowControl"] = "<w:widowControl/>"
     if break_before:
         parts["pageBreakBefore"] = "<w:pageBreakBefore/>"
     if red_line:  # 4 mm under the number, as wide as the type area
@@ -331,7 +337,8 @@ def paragraphs(field: str, *, keep_last: bool = False) -> str:
     :param keep_last: the last one stays with what follows: no page may carry a seal and no text
     """
     body = text("{{ 段.小标题 }}", font=KAI), "{{ 段.文字 }}"
-    last = par("GWBody", "{%p elif loop.last %}") + par("GWBody", *body, keep=True) if keep_last else ""
+    last = par("GWBody", *body, keep=True, two_lines=True)
+    last = par("GWBody", "{%p elif loop.last %}") + last if keep_last else ""
     return (
         par("GWBody", f"{{%p for 段 in {field}|段落 %}}")
         + par("GWBody", "{%p if 段.级 == 1 %}")
@@ -425,25 +432,31 @@ def notice() -> str:
     )
 
 
-def parties() -> str:
-    """Two dated signature blocks, side by side; a seal lies over the unit's name."""
+# Post and date stand in the signature's picture: who signs, and when, is not known before.
+SIGNER = "负责人（签名）："
 
-    def side(title: str, unit: str, person: str, slot: str, width: int) -> str:
+
+def parties() -> str:
+    """Two dated signature blocks in columns with a gutter; a seal lies over the unit's name."""
+
+    def side(title: str, unit: str, slot: str, width: int) -> str:
         return cell(
             par("GWSignature", f"{title}："),
             par("GWSignature", text(f"⟦印章:{slot}_seal⟧"), f"{{{{ {unit} }}}}"),
-            par("GWSignature", f"{{{{ {person}.职务 }}}}（签名）："),
+            par("GWSignature", SIGNER),
             par("GWSignature", text(f"⟦签名:{slot}⟧")),
             width=width,
             align="top",
         )
 
-    half = WIDTH // 2
+    gutter = 2 * CHARACTER
+    half = (WIDTH - gutter) // 2
     return table(
-        [half, WIDTH - half],
+        [half, gutter, WIDTH - half - gutter],
         row(
-            side("颁发单位", "发文单位", "签发人", "issuer", half),
-            side("责任单位", "接收单位", "签收人", "recipient", WIDTH - half),
+            side("颁发单位", "发文单位", "issuer", half),
+            cell(par("GWSignature"), width=gutter),
+            side("责任单位", "接收单位", "recipient", WIDTH - half - gutter),
         ),
         borders="",
         margin=0,
@@ -534,6 +547,8 @@ def letter() -> str:
         + par(
             "GWBody",
             "本责任书一式{{ '两' if 份数 == 2 else 份数|num_cn }}份，由签订双方分别存执，自双方签名之日起生效。",
+            keep=True,
+            keep_lines=True,
         )
         + blank(1, keep=True)
         + parties()
@@ -598,13 +613,15 @@ def commitment() -> str:
                 cell(par("GWForm", "{{ 监督方式 }}"), width=WIDTH - area, span=4),
             ),
             row(
+                cell(par("GWFormLabel", "支部意见"), width=area),
+                cell(par("GWForm", "{{ 支部意见 }}"), width=WIDTH - area, span=4),
+            ),
+            row(
                 cell(par("GWFormLabel", "承诺人"), par("GWFormLabel", "签　名"), width=area),
-                cell(par("GWSignature", text("⟦签名:member⟧"), jc="center"), width=goal),
-                cell(par("GWFormLabel", "支部"), par("GWFormLabel", "意见"), width=number),
+                cell(par("GWSignature", text("⟦签名:member⟧"), jc="center", before=80), width=goal),
+                cell(par("GWFormLabel", "支　部"), par("GWFormLabel", "签　名"), width=number),
                 cell(
-                    par("GWForm", "{{ 支部意见 }}"),
-                    par("GWForm", "支部{{ 书记.职务 }}（签名）："),
-                    par("GWSignature", text("⟦签名:secretary⟧"), jc="center"),
+                    par("GWSignature", text("⟦签名:secretary⟧"), jc="center", before=80),
                     width=quality + limit,
                     span=2,
                 ),
@@ -648,10 +665,11 @@ def rectification() -> str:
             "请于{{ 期限 }}前完成整改，并向支部书面报告整改情况。整改期满后，由{{ 复核人 }}以{{ 复核方式 }}的方式复核，"
             "复核结果记入党员履责登记。",
             keep=True,
+            two_lines=True,
         )
-        + blank(2, keep=True)
+        + blank(1, keep=True)
         + par("GWSignature", text("⟦印章:seal⟧"), "{{ 支部 }}", left=3600)
-        + par("GWSignature", "{{ 签发人.职务 }}（签名）：", left=3600)
+        + par("GWSignature", SIGNER, left=3600)
         + par("GWSignature", text("⟦签名:secretary⟧"), left=3600)
     )
 

@@ -129,7 +129,7 @@ def _read_paragraph(properties: etree._Element, out: Properties) -> None:
                 out["borders"] = _borders(element)
             case "tabs":
                 out["right_tab"] = any(_value(stop) == "right" for stop in element)
-            case "keepNext" | "keepLines" | "pageBreakBefore":
+            case "keepNext" | "keepLines" | "pageBreakBefore" | "widowControl":
                 out[tag] = _on(element)
             case "outlineLvl":
                 out["outline"] = int(_number(_value(element), 9))
@@ -232,6 +232,8 @@ def _paragraph_css(paragraph: Properties, run: Properties) -> str:
         out.append("break-after:avoid")
     if paragraph.get("keepLines"):
         out.append("break-inside:avoid")
+    if paragraph.get("widowControl"):
+        out.append("orphans:2;widows:2")
     if paragraph.get("pageBreakBefore"):
         out.append("break-before:page")
     return ";".join(out)

@@ -6,21 +6,29 @@ strokes: a picture that comes from a browser could show anything.
 
 from __future__ import annotations
 
+import functools
+import io
 import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import resvg_py
+from PIL import Image, ImageDraw, ImageFont
 
+from engine.documents import fonts
+from engine.documents.pictures import small_png
 from engine.errors import Invalid
 
 WIDTH, HEIGHT = 600, 200
 MAX_STROKES, MAX_POINTS = 200, 20_000
 INK = "#101a5c"
-# As wide to high as a signature line, which stretches whatever it shows.
-PICTURE = (640, 240)
+# A signature line in points, which stretches whatever it shows; 36 pt of its height are for the ink.
+SIZE = (130, 66)
+PIXELS = 4  # a point: 288 dpi
+INK_AREA = (SIZE[0] * PIXELS, 36 * PIXELS)
 
 
 @dataclass(frozen=True)
@@ -53,30 +61,49 @@ class Handwriting:
 
     @cached_property
     def svg(self) -> str:
-        """The ink alone, in the middle of a picture of 640 x 240."""
+        """The ink alone, in the middle of a picture of ``INK_AREA``: the evidence that is kept."""
         drawn = [stroke for stroke in self.strokes if stroke]
         xs = [point[0] for stroke in drawn for point in stroke]
         ys = [point[1] for stroke in drawn for point in stroke]
-        width, height, margin = *PICTURE, 12
+        width, height, margin = *INK_AREA, 8
         scale = min(
             (width - 2 * margin) / max(max(xs) - min(xs), 1),
             (height - 2 * margin) / max(max(ys) - min(ys), 1),
-            4,
+            3,
         )
-        left = (width - scale * (max(xs) + min(xs))) / 2
+        left = margin - scale * min(xs)
         top = (height - scale * (max(ys) + min(ys))) / 2
         lines = "".join(
             _path([(left + scale * p[0], top + scale * p[1]) for p in stroke]) for stroke in drawn
         )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-            f'<path d="{lines}" fill="none" stroke="{INK}" stroke-width="7" stroke-linecap="round" stroke-linejoin="round"/></svg>'
+            f'<path d="{lines}" fill="none" stroke="{INK}" stroke-width="5" stroke-linecap="round" stroke-linejoin="round"/></svg>'
         )
 
-    @cached_property
-    def picture(self) -> bytes:
-        """The same as PNG on a transparent ground."""
-        return bytes(resvg_py.svg_to_bytes(svg_string=self.svg, skip_system_fonts=True))
+    def picture(self, post: str, on: date) -> bytes:
+        """What the signature line shows, as PNG on a transparent ground: the ink, below it post and date, 12 pt each.
+
+        The page was final before anybody signed; so who signed in which capacity and when can only stand here.
+
+        :param post: of the signer, such as 副书记; empty where he signs as himself
+        :param on: the local date of the act
+        """
+        whole = Image.new("RGBA", (SIZE[0] * PIXELS, SIZE[1] * PIXELS), (0, 0, 0, 0))
+        ink = resvg_py.svg_to_bytes(svg_string=self.svg, skip_system_fonts=True)
+        whole.paste(Image.open(io.BytesIO(bytes(ink))))
+        pen, font = ImageDraw.Draw(whole), _font()
+        day = f"{on.year}年{on.month}月{on.day}日"
+        line = f"{post}　{day}".strip("　")
+        for row, text in enumerate([line] if font.getlength(line) < INK_AREA[0] - 16 else [post, day]):
+            pen.text((8, INK_AREA[1] + PIXELS * 15 * row), text, "black", font)
+        return small_png(whole)
+
+
+@functools.cache
+def _font() -> ImageFont.FreeTypeFont:
+    """仿宋."""
+    return ImageFont.truetype(fonts.font_directory() / "fandol/FandolFang-Regular.otf", 12 * PIXELS)
 
 
 def _is_point(point: object) -> bool:

@@ -10,6 +10,7 @@ somebody was faster.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +38,7 @@ from engine.documents import authority, seals, signing
 from engine.documents.handwriting import Handwriting
 from engine.documents.signature_lines import line_id
 from engine.errors import Conflict, Invalid, NotFound
+from engine.organisation.posts import ACTING, POSTS
 
 OUTCOMES = ("已签", "拒签", "无法签", "逾期")
 WAYS = ("电子", "纸质")
@@ -380,15 +382,19 @@ def successor(session: Session, document_id: int) -> Document | None:
 
 
 def package(session: Session, document: Document, revision: Revision | None = None) -> bytes:
-    """The .docx with all its electronic signatures; the same rows give the same bytes."""
+    """The .docx with all its electronic signatures; the same rows give the same bytes.
+
+    They stand in the order of signing, pictures with names of their own behind the plain ones: LibreOffice asks for that.
+    """
     chosen = revision or document.revision
-    parts = session.scalars(
-        select(blobs.Blob.content)
+    rows = session.execute(
+        select(blobs.Blob.content, Signature.slot_id)
         .join(Signature, Signature.xml_digest == blobs.Blob.digest)
         .where(Signature.revision_id == chosen.id)
         .order_by(Signature.id)
-    )
-    return signing.assemble(blobs.get(session, chosen.base_digest), parts.all())
+    ).all()
+    ordered = sorted(rows, key=lambda row: _picture_of(document, row.slot_id) == "named")
+    return signing.assemble(blobs.get(session, chosen.base_digest), [row.content for row in ordered])
 
 
 def set_pdf(session: Session, revision_id: int, *, pdf: bytes, page_count: int, at: datetime) -> str:
@@ -468,6 +474,11 @@ def prepare(
     """
     _check(handed, person_id)
     contents, common = _evidence(handed, person_id)
+    picture = None
+    if handed.outcome == "已签" and handed.way == "电子" and handed.handwriting:
+        picture = handed.handwriting.picture(_post(capacity), local(at).date())
+        contents.append((picture, "image/png"))
+        common["image_digest"] = blobs.digest_of(picture)
     authorization = {
         "person": person_id,
         "name": name,
@@ -479,7 +490,6 @@ def prepare(
     prepared = Prepared(handed.outcome, handed.way, handed.reason, authorization, [], contents)
     found = _open(session, documents, slot, person_id if handed.outcome == "已签" else None)
     _require_shown(found, handed)
-    picture = handed.handwriting.picture if handed.handwriting else None
     _make(session, prepared, found, picture=picture, passphrase=passphrase, at=at)
     return prepared
 
@@ -671,9 +681,9 @@ def _evidence(handed: Signing, person_id: int | None) -> tuple[list[tuple[bytes,
         "witness_id": handed.witness,
     }
     if handed.outcome == "已签" and handed.way == "电子" and handed.handwriting:
-        svg, png = handed.handwriting.svg.encode(), handed.handwriting.picture
-        contents += [(svg, "image/svg+xml"), (png, "image/png")]
-        common |= {"handwriting_digest": blobs.digest_of(svg), "image_digest": blobs.digest_of(png)}
+        svg = handed.handwriting.svg.encode()
+        contents.append((svg, "image/svg+xml"))
+        common["handwriting_digest"] = blobs.digest_of(svg)
     if handed.outcome == "已签" and handed.way == "纸质" and handed.scan:
         kind = next(kind for start, kind in SCANS.items() if handed.scan.startswith(start))
         contents.append((handed.scan, kind))
@@ -682,6 +692,12 @@ def _evidence(handed: Signing, person_id: int | None) -> tuple[list[tuple[bytes,
             "attested_by_id": handed.attested_by or person_id,
         }
     return contents, common
+
+
+def _post(capacity: str) -> str:
+    """The post in a capacity such as 中共…支部委员会主持工作的副书记, whose unit the page names already; empty for 承诺人."""
+    found = re.search(rf"({ACTING}的)?({'|'.join(sorted(POSTS, key=len, reverse=True))})$", capacity)
+    return found[0] if found else ""
 
 
 def _documents(session: Session, ids: Sequence[int]) -> list[Document]:
@@ -764,16 +780,20 @@ def _make(
                 signer_name=granted["name"],
                 comment=f"《{document.title}》{slot.label}，{local(at):%Y-%m-%d %H:%M}",
                 at=at,
-                bind_picture=slot in _bound(document),
+                picture=_picture_of(document, slot.id),
             )
             prepared.contents.append((part, "application/xml"))
             own |= {"xml_digest": blobs.digest_of(part), "certificate_id": certificate.id}
         prepared.rows.append(own)
 
 
-def _bound(document: Document) -> list[SignatureSlot]:
-    """The two slots whose pictures every viewer shows (``signing.signature_part``): persons before seals."""
-    return sorted(document.slots, key=lambda slot: (slot.kind == "印章", slot.position))[:2]
+def _picture_of(document: Document, slot_id: int) -> signing.Picture:
+    """How the slot's picture is signed. LibreOffice bears two plain ones: persons' before seals'."""
+    ranked = sorted(document.slots, key=lambda slot: (slot.kind == "印章", slot.position))
+    for rank, slot in enumerate(ranked):
+        if slot.id == slot_id and rank >= 2:
+            return "named" if slot.kind == "签名" else "inside"
+    return "plain"
 
 
 def _bases(session: Session, digests: Sequence[str]) -> dict[str, bytes]:

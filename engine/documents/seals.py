@@ -26,6 +26,7 @@ from engine import blobs
 from engine.clock import local
 from engine.database import Table, UtcDateTime
 from engine.documents import fonts
+from engine.documents.pictures import small_png
 from engine.errors import Conflict, Invalid, NotAllowed, NotFound
 from engine.organisation.people import Person
 from engine.organisation.posts import Holding
@@ -33,6 +34,7 @@ from engine.organisation.posts import Holding
 # Who keeps and uses a unit's seal: the clerk in charge of it, and the heads who approve.
 KEEPERS = ("书记", "副书记", "专职副书记", "党务干事")
 DIAMETER = 42.0  # mm; Party seals below provincial level
+PIXELS = round(DIAMETER / 25.4 * 300)
 RED = "#e60012"
 MAX_UPLOAD, MIN_PIXELS, MAX_PIXELS = 4 * 1024 * 1024, 200, 4000
 
@@ -210,9 +212,8 @@ def _checked(picture: bytes) -> bytes:
         raise _bad_picture("图片不完整，无法读取") from error
     if min(image.getchannel("A").tobytes()) > 32:
         raise _bad_picture("背景应透明，否则会盖住文字")
-    out = io.BytesIO()
-    image.save(out, "PNG")
-    return out.getvalue()
+    image.thumbnail((PIXELS, PIXELS))
+    return small_png(image, colours=64)
 
 
 def _bad_picture(why: str) -> Invalid:
@@ -223,8 +224,9 @@ def _bad_picture(why: str) -> Invalid:
 
 
 def draw_demo(name: str) -> bytes:
-    """A demo seal as PNG, 600 x 600 on a transparent ground: ring, name along the arc, 演示专用 in the middle."""
-    return bytes(resvg_py.svg_to_bytes(svg_string=demo_svg(name), width=600, dpi=96, skip_system_fonts=True))
+    """A demo seal as PNG, 300 dpi on a transparent ground: ring, name along the arc, 演示专用 in the middle."""
+    drawn = resvg_py.svg_to_bytes(svg_string=demo_svg(name), width=PIXELS, dpi=96, skip_system_fonts=True)
+    return small_png(Image.open(io.BytesIO(bytes(drawn))))
 
 
 def demo_svg(name: str) -> str:

@@ -8,7 +8,7 @@ So a handwriting appears without a byte of the document moving, and a seal is in
 from __future__ import annotations
 
 import functools
-import io
+import math
 import re
 import uuid
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from typing import Any
 from lxml import etree
 from PIL import Image
 
+from engine.documents.handwriting import SIZE
 from engine.documents.package import (
     CONTENT_TYPES,
     RELS_NS,
@@ -28,6 +29,7 @@ from engine.documents.package import (
     relationships_of,
     write_package,
 )
+from engine.documents.pictures import small_png
 from engine.documents.signing import HEADER, OFFICE_RELATIONS, base_parts
 from engine.errors import Invalid
 
@@ -51,7 +53,7 @@ class Line:
     :ivar slot: the name in the marker ``⟦签名:slot⟧`` or ``⟦印章:slot⟧``, unique in the document
     :ivar suggested_signer: who is expected to sign; Word shows it on the empty line
     :ivar suggested_title: 职务 printed for that person
-    :ivar width_pt: of the picture, in points; None: 96 for a signature, 42 mm for a seal
+    :ivar width_pt: of the picture, in points; None: ``handwriting.SIZE`` for a signature, 42 mm for a seal
     """
 
     slot: str
@@ -170,7 +172,7 @@ def _shape(line: Line, number: int, over: tuple[float, float] | None) -> etree._
 
     :param over: points right of the column's edge and below the paragraph's top
     """
-    width, height = (_SEAL, _SEAL) if over else (96.0, 36.0)
+    width, height = (_SEAL, _SEAL) if over else SIZE
     width, height = line.width_pt or width, line.height_pt or height
     style = f"width:{width:.1f}pt;height:{height:.1f}pt"
     if over:
@@ -209,9 +211,10 @@ def _shape(line: Line, number: int, over: tuple[float, float] | None) -> etree._
 
 
 def _over(paragraph: etree._Element, styles: etree._Element | None) -> tuple[float, float]:
-    """Where a seal's centre lies: over the middle of the paragraph's text, in points from column and paragraph.
+    """Where a seal's centre lies, in points from column and paragraph: over the middle of the paragraph's text.
 
-    Over a date it stands higher, so that 署名 and date are a little below its centre (GB/T 9704-2012, 7.3.5.1).
+    Over a date it stands higher, so that 署名 and date are a little below its centre (GB/T 9704-2012, 7.3.5.1). Over a unit's name
+    at the left, with the signature below, it stands lower and to the right: over name and date, and beside the ink.
     Word could place it by the character; LibreOffice cannot, so the place is reckoned from the indents.
     """
     layout = _layout(paragraph, styles)
@@ -224,7 +227,9 @@ def _over(paragraph: etree._Element, styles: etree._Element | None) -> tuple[flo
     elif layout["jc"] == "center":
         middle = (left + column - right) / 2
     else:
-        middle = left + layout.get("firstLine", 0.0) + min(width, column - left - right) / 2
+        room = column - left - right
+        lines = max(1, math.ceil(width / room))
+        return left + layout.get("firstLine", 0.0) + min(width, room) * 2 / 3, (lines + 0.7) * _PITCH
     return middle, -8.0 if re.fullmatch(r"\s*\d{4}年\d+月\d+日\s*", text) else _PITCH / 2
 
 
@@ -282,6 +287,4 @@ def _column(paragraph: etree._Element) -> float:
 
 @functools.cache
 def _transparent() -> bytes:
-    out = io.BytesIO()
-    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(out, "PNG")
-    return out.getvalue()
+    return small_png(Image.new("RGBA", (8, 8), (0, 0, 0, 0)))

@@ -4,8 +4,8 @@ A signature is one XML part over the *base package*: the document before anybody
 relationship of the base and no other signature, so signers never conflict and a later one leaves the earlier valid.
 ``assemble`` puts base and signatures together; equal input gives equal bytes.
 
-The XML is written as canonical text (C14N 1.0) from the start. What is hashed is then what is written, and a
-verifier can lay the part out again from its pieces and compare bytes.
+The XML is written as canonical text (C14N 1.0) from the start, but for the order of two attributes (``lay_out``). What is hashed is
+then what is written, and a verifier can lay the part out again from its pieces and compare bytes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -38,9 +38,13 @@ from engine.documents.package import (
     target_of,
     write_package,
 )
+from engine.documents.pictures import small_png
 from engine.errors import Invalid
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+# How the picture of a line is signed (docs/decisions/008): as Word does it, which LibreOffice bears twice in a file; under a name
+# of its own besides, for every further person; or in the Office object alone, where LibreOffice doesn't look.
+Picture = Literal["plain", "named", "inside"]
 
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
 XADES = "http://uri.etsi.org/01903/v1.3.2#"
@@ -72,6 +76,7 @@ UNSIGNED_RELATIONS = {
 
 # The rule under which a signature of ours stands, named inside it: only such a file is held to exact bytes.
 POLICY = "http://lvze.org/signature-policy/1"
+OWN_NAMES = "http://lvze.org/signature-names/1"
 POLICY_TEXT = "签名人对文件的确切字节负责：规范打包，不压缩，部件按名称排列；改动任何一个字节，文件即无效。"
 
 HEADER = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -155,7 +160,7 @@ def signature_part(
     signer_name: str,
     comment: str,
     at: datetime,
-    bind_picture: bool = True,
+    picture: Picture = "plain",
 ) -> bytes:
     """Sign the base package: the XML of one signature. Pure and without state; about 5 ms with RSA-2048.
 
@@ -166,10 +171,7 @@ def signature_part(
     :param image_png: the handwriting or the seal, for the line
     :param capacity: 职务 in which the person signs (XAdES ClaimedRole; also in the comment that Word shows)
     :param at: the moment of signing, with a time zone; written in UTC to the second
-    :param bind_picture: sign the line's picture by reference, as Word does. Where a file has more than two such pictures,
-        LibreOffice 7 takes every further one for a forgery: it looks them up by a name that is the same in all signatures.
-        Without, the signature is valid there and the line stays empty; ``verification`` compares the picture with its copy in
-        the signed Office object.
+    :param picture: how the line's picture is signed; it is a copy of the one in the signed Office object in any case
     """
     image = base64.b64encode(image_png).decode() if image_png and line_id else ""
     certificates = [c.public_bytes(Encoding.DER) for c in (certificate, *chain)]
@@ -180,16 +182,16 @@ def signature_part(
     text = "" if image else signer_name
     properties = _signed_properties(mark, certificates, capacity, comment, moment)
     objects = [_package_object(mark, base, moment), _office_object(mark, line_id, image, text, words)]
-    signed = list(objects)
-    if image:
-        objects.append(_tag("Object", image, xmlns=DSIG, Id=PICTURE_ID))
-    if image and bind_picture:
+    if image and picture != "inside":
+        own = {"xmlns:lvze": OWN_NAMES, "lvze:Id": f"idSignatureImage_{mark}"} if picture == "named" else {}
+        objects.append(_tag("Object", image, xmlns=DSIG, Id=PICTURE_ID, **own))
+    if image and picture == "plain":
         struck = base64.b64encode(_struck_out()).decode()
         objects.append(_tag("Object", struck, xmlns=DSIG, Id="idInvalidSigLnImg"))
-        signed = objects
     method = RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256
     references = [
-        _reference(f"#{_id_of(found)}", _digest(found.encode()), kind=f"{DSIG}Object") for found in signed
+        _reference(f"#{_id_of(found)}", _digest(found.encode()), kind=f"{DSIG}Object", name=_own_name(found))
+        for found in objects
     ]
     references.insert(
         2,
@@ -228,6 +230,8 @@ def lay_out(
         *objects,
         _tag("Object", qualifying),
     ]
+    # LibreOffice resolves a reference by the first attribute named URI in whatever namespace: the own name must come first.
+    pieces[0] = re.sub(r'( Type="[^"]*" URI="[^"]*")( lvze:URI="[^"]*")', r"\2\1", signed_info)
     inside = [piece.replace(f' xmlns="{DSIG}"', "", 1) for piece in pieces]
     return (HEADER + _tag("Signature", *inside, xmlns=DSIG, Id=SIGNATURE_ID)).encode()
 
@@ -246,9 +250,10 @@ def signature_pictures(content: bytes) -> dict[str, bytes]:
     for name in signature_parts(parts):
         root = parse_xml(parts[name])
         line = root.findtext(f".//{{{OFFICE}}}SetupID")
-        for element in root.iter(f"{{{DSIG}}}Object"):
-            if line and element.get("Id") == PICTURE_ID and element.text:
-                pictures[line] = base64.b64decode(element.text)
+        shown = (e.text for e in root.iter(f"{{{DSIG}}}Object") if e.get("Id") == PICTURE_ID)
+        picture = next(shown, None) or root.findtext(f".//{{{OFFICE}}}SignatureImage")
+        if line and picture:
+            pictures[line] = base64.b64decode(picture)
     return pictures
 
 
@@ -388,8 +393,10 @@ def _properties(name: str, content: str) -> str:
     return _tag("SignatureProperties", prop)
 
 
-def _reference(uri: str, digest: str, *transforms: str, kind: str = "") -> str:
+def _reference(uri: str, digest: str, *transforms: str, kind: str = "", name: str = "") -> str:
+    """:param name: of the element under ``OWN_NAMES``, where it has one besides its Id"""
     attributes = {"URI": uri} | ({"Type": kind} if kind else {})
+    attributes |= {"xmlns:lvze": OWN_NAMES, "lvze:URI": f"#{name}"} if name else {}
     content = [_tag("DigestMethod", Algorithm=SHA256), _tag("DigestValue", digest)]
     if transforms:
         content.insert(0, _tag("Transforms", *transforms))
@@ -425,9 +432,14 @@ def _tag(name: str, *content: str, **attributes: str) -> str:
 
 
 def _id_of(element: str) -> str:
-    found = re.match(r'<Object xmlns="[^"]*" Id="([^"]*)"', element)
+    found = re.match(r'<Object [^>]*? Id="([^"]*)"', element)
     assert found
     return found[1]
+
+
+def _own_name(element: str) -> str:
+    found = re.match(r'<Object [^>]*? lvze:Id="([^"]*)"', element)
+    return found[1] if found else ""
 
 
 def _relationships(relations: Iterable[etree._Element]) -> bytes:
@@ -461,9 +473,7 @@ def _struck_out() -> bytes:
     pen = ImageDraw.Draw(picture)
     for ends in ((4, 4, 356, 116), (4, 116, 356, 4)):
         pen.line(ends, fill=(200, 0, 0, 255), width=6)
-    out = io.BytesIO()
-    picture.save(out, "PNG")
-    return out.getvalue()
+    return small_png(picture)
 
 
 _C14N = _tag("Transform", Algorithm=C14N)

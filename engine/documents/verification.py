@@ -173,10 +173,8 @@ def _check(
         report.exact = properties.findtext(f".//{_XD}SigPolicyId/{_XD}Identifier") == signing.POLICY
         if report.exact and _laid_out(root, info, value, held, properties) != content:
             report.problems.append("签名的写法被改动。")
-        if report.exact and not all(
-            _bound(element, signed, office) for element in root.findall(f"{_DS}Object")
-        ):
-            report.problems.append("签名的图片被替换，或签名中多出内容。")
+        if report.exact and any(e.get("Id") not in {None, *signed} for e in root.findall(f"{_DS}Object")):
+            report.problems.append("签名中多出没有签名的内容。")
     if any("签名" in problem for problem in report.problems):
         changes.append(f"{report.part}（{report.signer} 的签名）被改动")
     return changes
@@ -192,6 +190,9 @@ def _signed_elements(
         element = by_id.get(uri.removeprefix("#"))
         if element is None or not uri.startswith("#"):
             raise _Malformed(f"签名指向不存在的 {uri}")
+        own = reference.get(f"{{{signing.OWN_NAMES}}}URI", uri)
+        if by_id.get(own.removeprefix("#")) is not element:
+            raise _Malformed(f"{uri} 与 {own} 不是同一内容")
         methods = [t.get("Algorithm", "") for t in reference.iter(f"{_DS}Transform")]
         if _digest_of(reference, _canonical(element, methods)) != _digest_value(reference):
             report.problems.append(f"签名中的 {uri.removeprefix('#')} 被改动。")
@@ -288,22 +289,6 @@ def _laid_out(
 ) -> bytes:
     objects = [_canonical(e).decode() for e in root.findall(f"{_DS}Object") if e.get("Id")]
     return signing.lay_out(_canonical(info).decode(), value, held, objects, _canonical(properties).decode())
-
-
-def _bound(
-    element: etree._Element, signed: Mapping[str, etree._Element], office: etree._Element | None
-) -> bool:
-    """Signed by reference, laid out by rule (it has no Id), or the same picture as in the signed Office object."""
-    name = element.get("Id")
-    if name is None or name in signed:
-        return True
-    picture = office.findtext(f".//{{{signing.OFFICE}}}SignatureImage") if office is not None else None
-    return (
-        name == signing.PICTURE_ID
-        and not len(element)
-        and len(element.attrib) == 1
-        and element.text == picture
-    )
 
 
 def _signed_by(certificate: Certificate, info: etree._Element, value: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from engine.documents import authority, signing, verification
 from engine.documents.handwriting import Handwriting
@@ -32,7 +32,7 @@ def run(report: Report) -> None:
     filled = compiled.fill(LETTER)
     measure("signature lines, base package", lambda: insert_signature_lines(filled, [Line(s) for s in slots]))
     base = insert_signature_lines(filled, [Line(slot) for slot in slots])
-    measure("picture of the handwriting", lambda: Handwriting(STROKES).picture)
+    measure("picture of the handwriting", lambda: Handwriting(STROKES).picture("书记", date(2026, 3, 5)))
     with ground("sqlite") as g, g.engine._runtime.database.write() as session:
         passphrase = g.settings.passphrase
         if not authority.trusted(session):
@@ -47,7 +47,7 @@ def run(report: Report) -> None:
             authority.chain(session),
             authority.trusted(session),
         )
-    picture = Handwriting(STROKES).picture
+    picture = Handwriting(STROKES).picture("书记", date(2026, 3, 5))
 
     def sign() -> bytes:
         return signing.signature_part(

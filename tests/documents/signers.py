@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from engine.documents.handwriting import Handwriting
 from engine.documents.seals import draw_demo
 from engine.documents.signature_lines import Line, insert_signature_lines, line_id
-from engine.documents.signing import PrivateKey, assemble, signature_part
+from engine.documents.signing import Picture, PrivateKey, assemble, signature_part
 from engine.documents.templates import Template
 from tests.documents import samples
 
@@ -87,8 +87,15 @@ def letter() -> bytes:
 
 
 @functools.cache
-def part(slot: str, *, elliptic: bool = False, bind_picture: bool | None = None) -> bytes:
-    """The signature of a slot of the letter; the pictures of the first two slots are signed by reference."""
+def picture_of(slot: str) -> bytes:
+    if slot.endswith("seal"):
+        return draw_demo(SLOTS[slot][0])
+    return handwriting(len(slot)).picture("书记", date(2026, 3, 5))
+
+
+@functools.cache
+def part(slot: str, *, elliptic: bool = False, picture: Picture | None = None) -> bytes:
+    """The signature of a slot of the letter; seals are the third and fourth picture."""
     name, capacity = SLOTS[slot]
     who = signer(name, True) if elliptic else signer(name)
     return signature_part(
@@ -97,12 +104,12 @@ def part(slot: str, *, elliptic: bool = False, bind_picture: bool | None = None)
         certificate=who.certificate,
         chain=(authority().certificate,),
         line_id=line_id(slot),
-        image_png=draw_demo(name) if slot.endswith("seal") else handwriting(len(slot)).picture,
+        image_png=picture_of(slot),
         capacity=capacity,
         signer_name=name,
         comment="责任书<2026>&“签订”",
         at=AT,
-        bind_picture=list(SLOTS).index(slot) < 2 if bind_picture is None else bind_picture,
+        picture=picture or ("inside" if slot.endswith("seal") else "plain"),
     )
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from PIL import Image
 
-from engine.documents import pages
-from engine.documents.package import read_package, write_package
+from engine.documents import pages, signing
+from engine.documents.package import parse_xml, read_package, write_package
 from engine.documents.signature_lines import line_id
-from engine.documents.signing import assemble
+from engine.documents.signing import Picture, assemble, signature_part
 from tests.documents import signers
 
 # LibreOffice's own Basic asks its own signature service: no bridge to Python is needed.
@@ -99,23 +101,79 @@ def test_libreoffice_rejects_a_changed_letter(office: Office) -> None:
     assert [valid for valid, _, _ in office.verify(write_package(parts))] == ["False", "False"]
 
 
-def _ink(page: Image.Image) -> tuple[int, int, int]:
-    """Blue pixels in the left half and the right half, red ones anywhere."""
-    blue, red = [0, 0], 0
+def _ink(page: Image.Image) -> tuple[int, int, int, int]:
+    """Blue pixels in the left half and in the right, red ones in the left half and in the right."""
+    blue, red = [0, 0], [0, 0]
     for y in range(page.height):
         for x in range(page.width):
             r, g, b = page.getpixel((x, y))  # type: ignore[misc]
             blue[2 * x // page.width] += b > r + 40 and b > g + 40
-            red += r > g + 80 and r > b + 80
-    return blue[0], blue[1], red
+            red[2 * x // page.width] += r > g + 80 and r > b + 80
+    return *blue, *red
 
 
 def test_libreoffice_shows_each_handwriting_and_the_seal_once_signed(office: Office) -> None:
-    assert _ink(office.last_page(signers.letter())) == (0, 0, 0), "something shows before anybody signed"
-    left, right, red = _ink(office.last_page(signers.signed("issuer")))
-    assert left > 20 and right == 0 and red == 0
-    left, right, red = _ink(office.last_page(signers.signed("issuer", "recipient")))
-    assert left > 20 and right > 20 and red == 0
-    sealed = assemble(signers.letter(), [signers.part("issuer_seal", bind_picture=True)])
-    left, right, red = _ink(office.last_page(sealed))
-    assert left == right == 0 and red > 100
+    assert _ink(office.last_page(signers.letter())) == (0, 0, 0, 0), "something shows before anybody signed"
+    left, right, *red = _ink(office.last_page(signers.signed("issuer")))
+    assert left > 20 and right == 0 and red == [0, 0]
+    left, right, *red = _ink(office.last_page(signers.signed("issuer", "recipient")))
+    assert left > 20 and right > 20 and red == [0, 0]
+    sealed = assemble(signers.letter(), [signers.part("issuer_seal", picture="plain")])
+    left, right, *red = _ink(office.last_page(sealed))
+    assert left == right == 0 and red[0] > 100 and red[1] == 0
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("issuer", "issuer_seal", "recipient", "recipient_seal"),  # as the process asks for them
+        ("recipient_seal", "recipient", "issuer_seal", "issuer"),
+    ],
+)
+def test_libreoffice_shows_both_secretaries_of_a_sealed_letter_in_whatever_order(
+    office: Office, order: tuple[str, ...]
+) -> None:
+    whole = signers.signed(*order)
+    assert [valid for valid, _, _ in office.verify(whole)] == ["True"] * 4
+    left, right, *red = _ink(office.last_page(whole))
+    assert left > 20 and right > 20
+    assert red == [0, 0], "a cross"  # the seals are not shown here: docs/decisions/008
+
+
+def test_libreoffice_shows_three_handwritings(office: Office) -> None:
+    """The third and every further picture has a name of its own."""
+    parts = read_package(signers.letter())
+    parts["word/document.xml"] = _as_signature(parts["word/document.xml"], "issuer_seal")
+    base = signing.base_package(write_package(parts))
+    assert _ink(office.last_page(base)) == (0, 0, 0, 0)
+    ways: dict[str, Picture] = {"issuer": "plain", "recipient": "plain", "issuer_seal": "named"}
+    signed = []
+    for seed, (slot, way) in enumerate(ways.items()):
+        who = signers.signer(signers.SLOTS[slot][0])
+        signed.append(
+            signature_part(
+                base,
+                key=who.key,
+                certificate=who.certificate,
+                line_id=line_id(slot),
+                image_png=signers.handwriting(seed).picture("书记", date(2026, 3, 5)),
+                capacity="书记",
+                signer_name=who.name,
+                comment="",
+                at=signers.AT,
+                picture=way,
+            )
+        )
+    two, three = (assemble(base, signed[:count]) for count in (2, 3))
+    assert [valid for valid, _, _ in office.verify(three)] == ["True"] * 3
+    (left, right, *_), (more, same, *red) = (_ink(office.last_page(whole)) for whole in (two, three))
+    assert left > 20 and more > 1.5 * left and same == right > 20 and red == [0, 0]
+
+
+def _as_signature(document: bytes, slot: str) -> bytes:
+    """Move a seal's line to where a signature would be: in the line of text, no longer behind it."""
+    root = parse_xml(document)
+    for shape in root.iter("{urn:schemas-microsoft-com:vml}shape"):
+        if line_id(slot) in etree.tostring(shape, encoding="unicode"):
+            shape.set("style", "width:130pt;height:66pt")
+    return etree.tostring(root, encoding="UTF-8")

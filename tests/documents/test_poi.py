@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,6 +51,15 @@ def classpath() -> str:
 def test_poi_agrees(classpath: str, tmp_path: Path) -> None:
     whole = read_package(signers.signed())
     document, comment = whole["word/document.xml"], whole["_xmlsignatures/sig1.xml"]
+    pictures = read_package(
+        signing.assemble(
+            signers.letter(),
+            [
+                signers.part(slot, picture=way)
+                for slot, way in zip(signers.SLOTS, ("plain", "plain", "inside", "named"), strict=True)
+            ],
+        )
+    )
     files = {
         "one": signers.signed("issuer"),
         "four": signers.signed(),
@@ -63,7 +73,14 @@ def test_poi_agrees(classpath: str, tmp_path: Path) -> None:
             whole | {"_xmlsignatures/sig1.xml": comment.replace("书记".encode(), "委员".encode())}
         ),
         "unsigned": signers.letter(),
+        "pictures": write_package(pictures),
     }
+    for n, slot in enumerate(signers.SLOTS, 1):
+        part = pictures[f"_xmlsignatures/sig{n}.xml"]
+        for start in re.findall(rb'(?:Id="idValidSigLnImg"[^>]*|<SignatureImage)>', part):
+            changed = part.replace(start + b"iVBO", start + b"iVBP")
+            assert changed != part
+            files[f"{slot}-{len(files)}"] = write_package(pictures | {f"_xmlsignatures/sig{n}.xml": changed})
     for name, content in files.items():
         (tmp_path / f"{name}.docx").write_bytes(content)
     done = subprocess.run(
@@ -88,4 +105,11 @@ def test_poi_agrees(classpath: str, tmp_path: Path) -> None:
     assert said["elliptic"] == [("true", "CN=陈志强"), ("true", "CN=李建国"), ("true", "all")]
     assert said["text"] == [("false", "")] * 4 + [("false", "all")]
     assert [valid for valid, _ in said["claim"]] == ["false", "true", "true", "true", "false"]
+    assert said["pictures"] == said["four"]
+    for name in said:
+        slot = name.partition("-")[0]
+        if slot in signers.SLOTS:
+            wrong = [valid for valid, _ in said[name]].index("false")
+            assert wrong == list(signers.SLOTS).index(slot), "a changed picture breaks its own signature"
+    assert sum("-" in name for name in said) == 7
     assert said["unsigned"] == [("false", "all")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,10 +14,11 @@ from sqlalchemy import event, select
 import engine.tables
 from engine import blobs
 from engine.database import Database
-from engine.documents import authority, register, seals
+from engine.documents import authority, register, seals, signing
 from engine.documents.handwriting import Handwriting
 from engine.documents.package import read_package, write_package
 from engine.documents.register import Signature, Signing, Slot
+from engine.documents.signature_lines import line_id
 from engine.documents.verification import verify
 from engine.errors import Conflict, Invalid, LvzeError, NotAllowed
 from engine.organisation.people import Person
@@ -89,7 +90,7 @@ def hand_in(database: Database, document: int, slot: str, person: int, **changes
             slot=slot,
             capacity="书记",
             person_id=person,
-            name={1: "陈志强", 2: "李建国"}[person],
+            name={1: "陈志强", 2: "李建国", 3: "王晓明"}[person],
             passphrase=SECRET,
             at=AT,
         )
@@ -127,6 +128,83 @@ def test_two_secretaries_sign(database: Database) -> None:
         ("李建国", "书记", AT),
     ]
     assert package(database, document) == package(database, document)
+
+
+def test_the_picture_tells_post_and_day(database: Database) -> None:
+    document = create(database)
+    evening = datetime(2026, 3, 5, 18, tzinfo=UTC)  # already the next day in Shanghai
+    with database.write() as session:
+        prepared = register.prepare(
+            session,
+            Signing(
+                handwriting=signers.handwriting(), shown={document: register.get(session, document).digest}
+            ),
+            documents=[document],
+            slot="issuer",
+            capacity="中共云溪市直机关工作委员会主持工作的副书记",
+            person_id=CHEN,
+            name="陈志强",
+            passphrase=SECRET,
+            at=evening,
+        )
+        register.store(session, prepared, at=evening)
+        signature = register.get(session, document).slot("issuer").signature
+        assert signature and signature.image_digest and signature.handwriting_digest
+        shown = blobs.get(session, signature.image_digest)
+        assert shown == signers.handwriting().picture("主持工作的副书记", date(2026, 3, 6))
+        assert blobs.get(session, signature.handwriting_digest) == signers.handwriting().svg.encode()
+    assert signing.signature_pictures(package(database, document)) == {line_id("issuer"): shown}
+
+
+@pytest.mark.parametrize(
+    ("capacity", "post"),
+    [
+        ("中共云溪市财政局委员会书记", "书记"),
+        ("中共云溪市财政局委员会专职副书记", "专职副书记"),
+        ("中共云溪市财政局支部委员会主持工作的副书记", "主持工作的副书记"),
+        ("党委委员", "委员"),
+        ("承诺人", ""),
+    ],
+)
+def test_the_post_in_a_capacity(capacity: str, post: str) -> None:
+    assert register._post(capacity) == post
+
+
+def test_a_third_person_has_a_picture_of_his_own_name_and_stands_last(database: Database) -> None:
+    slots = [
+        Slot("issuer_seal", "联合颁发单位", "书记"),
+        Slot("issuer", "颁发单位", "书记"),
+        Slot("recipient", "责任单位", "书记"),
+        Slot("recipient_seal", "责任单位印章", kind="印章", unit_id=1),
+    ]
+    document = create(database, slots=slots)
+    for slot, person in (("recipient", 3), ("issuer_seal", CHEN), ("issuer", LI)):
+        sign(database, document, slot, person)
+    with database.write() as session:
+        seals.grant_demo(session, unit_id=1, name="中共云溪市直机关工作委员会", at=AT)
+        register.seal(
+            session,
+            document_id=document,
+            slot="recipient_seal",
+            unit_id=1,
+            unit_name="中共云溪市直机关工作委员会",
+            person_id=None,
+            reason="签订责任书",
+            passphrase=SECRET,
+            at=AT,
+        )
+    whole = package(database, document)
+    found = verify(whole)
+    assert found.valid, found
+    assert [one.line_id for one in found.signatures] == [
+        line_id(slot) for slot in ("issuer_seal", "issuer", "recipient_seal", "recipient")
+    ]
+    parts = [
+        part for name, part in sorted(read_package(whole).items()) if name.startswith("_xmlsignatures/sig")
+    ]
+    assert [b"lvze:URI" in part for part in parts] == [False, False, False, True]
+    assert [b"idValidSigLnImg" in part for part in parts] == [True, True, False, True]
+    assert len(whole) < 180_000
 
 
 def test_parallel_signers_do_not_conflict(database: Database) -> None:

@@ -76,7 +76,7 @@ def test_more_than_nine_signatures_keep_their_order() -> None:
 def test_pictures_are_found_by_line() -> None:
     pictures = signing.signature_pictures(signers.signed())
     assert set(pictures) == {line_id(slot) for slot in signers.SLOTS}
-    assert pictures[line_id("issuer")] == signers.handwriting(len("issuer")).picture
+    assert pictures == {line_id(slot): signers.picture_of(slot) for slot in signers.SLOTS}
 
 
 def test_properties_and_strangers_are_left_out_of_the_base() -> None:

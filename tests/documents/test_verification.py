@@ -13,6 +13,7 @@ import pytest
 
 from engine.documents import signing
 from engine.documents.package import CONTENT_TYPES, MAX_PARTS, read_package, write_package
+from engine.documents.signing import Picture
 from engine.documents.verification import Verification, verify
 from tests.documents import signers
 
@@ -169,17 +170,32 @@ def test_wrapped_signature() -> None:
     assert "出现两次" in found.signatures[0].problems[0]
 
 
-def test_a_picture_that_is_not_signed_by_reference_is_bound_all_the_same() -> None:
-    seal, name = "_xmlsignatures/sig3.xml", "签名的图片被替换"
-    picture = rb'(Id="idValidSigLnImg">)[^<]*'
-    for edit in (
-        lambda c: re.sub(picture, rb"\1AAAA", c),
-        lambda c: re.sub(picture, rb"\1", c),
-        lambda c: c.replace(b'Id="idValidSigLnImg"', b'Encoding="x" Id="idValidSigLnImg"'),
-        lambda c: c.replace(b"<Object>", b'<Object Id="new">x</Object><Object>'),
-    ):
-        found = refused(edited(seal, edit), "sig3.xml")
-        assert name in "".join(found.signatures[2].problems)
+@pytest.mark.parametrize("way", ["plain", "named", "inside"])
+def test_the_picture_is_bound_in_whatever_way_it_is_signed(way: Picture) -> None:
+    whole = signing.assemble(
+        signers.letter(), [signers.part("issuer"), signers.part("issuer_seal", picture=way)]
+    )
+    assert verify(whole).valid
+    parts = read_package(whole)
+    own = parts["_xmlsignatures/sig2.xml"]
+    shown = rb'(Id="idValidSigLnImg"[^>]*>|<SignatureImage>)[^<]+'
+    edits = [(rb"<Object>", rb'<Object Id="new">x</Object><Object>')]
+    for found in re.finditer(shown, own):
+        edits += [(found[0], found[1] + b"AAAA"), (found[0], found[1])]
+    assert len(edits) == (3 if way == "inside" else 5)
+    if way == "named":
+        edits += [
+            (b"lvze:Id=", b"lvze:id="),
+            (b' lvze:URI="#', b' lvze:URI="#x'),
+            (b' lvze:Id="', b' lvze:Id="x'),
+        ]
+        swapped = re.sub(rb'( lvze:URI="[^"]*")( Type="[^"]*" URI="#idValidSigLnImg")', rb"\2\1", own)
+        edits.append((own, swapped))
+    for old, new in edits:
+        assert old in own and old != new
+        changed = {"_xmlsignatures/sig2.xml": own.replace(old, new)}
+        found = refused(write_package(parts | changed), "sig2.xml")
+        assert found.signatures[0].valid and not found.signatures[1].valid
 
 
 def test_packed_again_by_another_tool() -> None:
