@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Guard
 from tests.browser.pages import Pages
@@ -126,6 +126,27 @@ def test_rows_are_added_and_removed_and_numbered_without_gaps(page: Page, pages:
         page.get_by_role("button", name="删除").first.click()
     page.get_by_role("button", name="加一行").click()
     assert fields.evaluate_all("all => all.map(one => one.name)") == ["目标-0-措施"]
+
+
+def test_an_answer_that_came_too_late_overwrites_nothing(page: Page, pages: Pages) -> None:
+    """Who goes on typing while the form is asked for again keeps every letter."""
+    sheet = (
+        '<div id="sheet"><label>决定<select name="决定" hx-get="/part/sheet" hx-target="#sheet" hx-swap="outerHTML" '
+        'hx-trigger="change"><option>同意</option><option>退回</option></select></label>'
+        '<label>措施<input name="措施" value="{0}"></label><p>{1}</p></div>'
+    )
+    asked: list[Route] = []
+    page.route("**/part/sheet*", lambda route: asked.append(route))
+    open_page(page, pages, sheet.format("", "原样"))
+    with page.expect_request("**/part/sheet*"):
+        page.get_by_label("决定").select_option("退回")
+    page.get_by_label("措施").press_sequentially("走访群众")
+    with page.expect_request("**/part/sheet*"):
+        asked[0].fulfill(body=sheet.format("", "迟到"))
+    expect(page.get_by_label("措施")).to_have_value("走访群众")
+    asked[1].fulfill(body=sheet.format("走访群众", "及时"))
+    expect(page.get_by_text("及时")).to_be_visible()
+    expect(page.get_by_label("措施")).to_have_value("走访群众")
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "when drawn"])

@@ -10,6 +10,6 @@ export function sheets(htmx) {
   document.addEventListener('htmx:beforeSwap', ({ detail }) => {
     if (detail.target.id !== 'sheet' || content(detail.target.closest('form')) === asked) return;
     detail.shouldSwap = false;
-    setTimeout(() => htmx.trigger(detail.elt, 'change'));
+    setTimeout(() => htmx.trigger(detail.requestConfig.elt, 'change'));
   });
 }
