@@ -81,7 +81,9 @@ def test_no_committed_file_names_a_registry_or_this_machine() -> None:
     "target", ["setup", "run", "test", "test-all", "check", "bench", "pictures", "clean"]
 )
 def test_make_has(target: str) -> None:
-    plan = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    plan = subprocess.run(
+        ["make", "--no-print-directory", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert target == "clean" or plan.splitlines()[0].startswith("python3 setup/setup.py")
 
 
