@@ -4,6 +4,9 @@ with today's holders.
 Candidates have ranks: the lowest rank with somebody eligible today counts. So a deputy steps in for a secretary who is away from
 the post or stands on the document's other side, and where nobody is left the superior's 党务干事 sees the item ("岗位空缺").
 A change of secretary needs no change here: open items follow the post.
+
+Beside them stand those who may only hand in a signature that somebody eligible gave on paper (``attests``). They have ranks of
+their own, and stand before nobody else.
 """
 
 from __future__ import annotations
@@ -57,7 +60,10 @@ CARETAKER = "党务干事"
 
 
 class Candidate(Table):
-    """A person, or whoever holds a post at a unit, may do an open work item."""
+    """A person, or whoever holds a post at a unit, may do an open work item.
+
+    :ivar attests: only by handing in what somebody eligible signed on paper
+    """
 
     __tablename__ = "work_item_candidate"
     __table_args__ = (
@@ -73,6 +79,12 @@ class Candidate(Table):
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     post: Mapped[str | None] = mapped_column(String(12))
     excluded: Mapped[bool] = mapped_column(default=False)
+    attests: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def is_caretaker(self) -> bool:
+        """The posts asked for are vacant; he sees to it for the superior."""
+        return self.rank == VACANCY and not self.attests
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,7 @@ class Eligibility:
     :ivar post: printed capacity, such as ``中共…支部委员会书记``; None for a person named as such
     :ivar on_behalf_of: the person in whose place he acts under a delegation
     :ivar vacancy: the posts asked for are vacant; he sees to it for the superior
+    :ivar attests: he may only hand in, and attest, what one of the ``signers`` signed on paper
     """
 
     person_id: int
@@ -91,6 +104,7 @@ class Eligibility:
     unit_id: int | None
     on_behalf_of: int | None = None
     vacancy: bool = False
+    attests: bool = False
 
 
 def assign(
@@ -125,18 +139,21 @@ def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) ->
         unit: int | None = None,
         post: str | None = None,
         excluded: bool = False,
+        attests: bool = False,
     ) -> dict[str, Any]:
         return {
             "work_item_id": item,
             "rank": rank,
             "person_id": person,
             "at_unit": unit,
-            "caretaker": rank == VACANCY,
+            "caretaker": rank == VACANCY and not attests,
             "post": post,
             "excluded": excluded,
+            "attests": attests,
         }
 
     rows: list[dict[str, Any]] = []
+    attestors = element.signature.attestors if element.signature is not None else ()
     for assigned in element.assignment:
         rows += [row(0, person=p) for p in _ids(resolve(assigned.person, data, at))]
         if assigned.posts:
@@ -144,6 +161,7 @@ def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) ->
                 rows += [row(0, unit=unit, post=post) for post in assigned.posts]
                 rows += [row(rank, unit=unit, post=post) for rank, post in enumerate(assigned.otherwise, 1)]
                 rows.append(row(VACANCY, unit=unit, post=CARETAKER))
+                rows += [row(n, unit=unit, post=post, attests=True) for n, post in enumerate(attestors)]
         rows += [row(0, person=p, excluded=True) for p in _ids(resolve(assigned.exclude, data, at))]
     if not any(not r["excluded"] for r in rows):
         raise NotExecutable(
@@ -175,8 +193,10 @@ def _holds(candidate: Any, holding: Any, on: date) -> ColumnElement[bool]:
 
 
 def _excluded(work_item: Any, person: Any) -> ColumnElement[bool]:
+    """Said of exactly this item: without ``correlate_except`` a table two statements up would be joined anew, whole."""
     out = aliased(Candidate)
-    return exists().where(out.work_item_id == work_item, out.excluded, out.person_id == person)
+    told = exists().where(out.work_item_id == work_item, out.excluded, out.person_id == person)
+    return told.correlate_except(out)
 
 
 # The statements below are put together once: that takes ten times longer than running them.
@@ -192,14 +212,16 @@ def _counts(person: Any) -> ColumnElement[bool]:
     stands_before = (
         exists()
         .where(better.work_item_id == Candidate.work_item_id, better.rank < Candidate.rank, ~better.excluded)
+        .where(better.attests == Candidate.attests)
         .where(
             or_(
                 and_(better.person_id.is_not(None), ~_excluded(better.work_item_id, better.person_id)),
-                exists().where(
-                    _holds(better, theirs, _DAY), ~_excluded(better.work_item_id, theirs.person_id)
-                ),
+                exists()
+                .where(_holds(better, theirs, _DAY), ~_excluded(better.work_item_id, theirs.person_id))
+                .correlate_except(theirs),
             )
         )
+        .correlate_except(better)
     )
     return and_(~Candidate.excluded, ~_excluded(Candidate.work_item_id, person), ~stands_before)
 
@@ -219,7 +241,7 @@ def _eligible() -> Select[Any]:
         .outerjoin(unit, and_(unit.unit_id == held.unit_id, unit.on(_DAY)))
         .join(named, named.id == _BY)
         .where(Candidate.work_item_id.in_(_ITEMS), person.in_(selves), _counts(person))
-        .order_by(Candidate.rank)
+        .order_by(Candidate.attests, Candidate.rank)
         # The holding's own eager joins are inner ones: they would drop the candidates that are persons.
         .options(raiseload("*"))
     )
@@ -259,14 +281,42 @@ def eligibility(session: Session, work_item_id: int, person_id: int, on: date) -
         post=posts.capacity(holding, unit) if holding is not None else None,
         unit_id=candidate.unit_id,
         on_behalf_of=whose if whose != person_id else None,
-        vacancy=candidate.rank == VACANCY,
+        vacancy=candidate.is_caretaker,
+        attests=candidate.attests,
     )
 
 
-def vacancies(session: Session, items: Sequence[int], person_id: int, on: date) -> set[int]:
-    """Those of the items that the person sees to because the posts asked for are vacant."""
+def roles(session: Session, items: Sequence[int], person_id: int, on: date) -> dict[int, Candidate]:
+    """Item -> the candidate by which the person may act on it."""
     rows = session.execute(_eligible(), {"items": items, "by": person_id, "day": on}) if items else ()
-    return {candidate.work_item_id for candidate, *_ in rows if candidate.rank == VACANCY}
+    found: dict[int, Candidate] = {}
+    for candidate, *_ in rows:
+        found.setdefault(candidate.work_item_id, candidate)
+    return found
+
+
+def signers(session: Session, work_item_id: int, on: date) -> list[Eligibility]:
+    """Those whose signature on paper somebody who attests may hand in: everybody eligible today, deputies by delegation too."""
+    held = aliased(Holding)
+    person = _person(Candidate, held)
+    query = (
+        select(person)
+        .outerjoin(held, _holds(Candidate, held, _DAY))
+        .where(Candidate.work_item_id == work_item_id, ~Candidate.attests, person.is_not(None))
+        .where(_counts(person))
+    )
+    whose = list(dict.fromkeys(session.scalars(query, {"day": on})))
+    deputies = [delegation.deputy(session, one, on) for one in whose]
+    able = (signer(session, work_item_id, one, on) for one in dict.fromkeys([*whose, *deputies]))
+    return [one for one in able if one is not None]
+
+
+def signer(session: Session, work_item_id: int, person_id: int | None, on: date) -> Eligibility | None:
+    """How the person may sign the item today, on the screen or on paper; None where he may not, or only sees to a vacancy."""
+    if person_id is None:
+        return None
+    found = eligibility(session, work_item_id, person_id, on)
+    return None if found is None or found.attests or found.vacancy else found
 
 
 def items_of(session: Session, person_id: int, on: date) -> CompoundSelect[Any]:
@@ -287,7 +337,7 @@ def candidates(
             .outerjoin(held, _holds(Candidate, held, on))
             .outerjoin(person, person.id == _person(Candidate, held))
             .outerjoin(Unit, Unit.id == Candidate.unit_id)
-            .where(Candidate.work_item_id == work_item_id, ~Candidate.excluded)
+            .where(Candidate.work_item_id == work_item_id, ~Candidate.excluded, ~Candidate.attests)
             .order_by(Candidate.rank, Candidate.id)
         )
     ]

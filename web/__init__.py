@@ -63,6 +63,8 @@ def create_app(engine: ProcessEngine) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        # A slow answer, such as a page picture, must not put an older cookie over a newer one.
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=24 * 1024 * 1024,
         MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,  # handwriting comes as a form field
         MAX_FORM_PARTS=4000,

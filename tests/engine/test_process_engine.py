@@ -206,6 +206,23 @@ def test_one_person_on_both_sides_gives_way_to_the_deputy(engine: ProcessEngine,
     assert todo(engine, world.secretary) == {} and "签" in todo(engine, world.deputy)
 
 
+def test_who_is_excluded_somewhere_still_stands_before_others_elsewhere(
+    engine: ProcessEngine, world: World
+) -> None:
+    posts_of = {"post": "书记", "unit": f"={world.committee}", "otherwise": "副书记"}
+    xml = draw(
+        "p",
+        start(),
+        user("一", ours("assignment", exclude=f"={world.secretary}", **posts_of), person=None),
+        user("二", ours("assignment", **posts_of), person=None),
+        end(),
+        path("start", "一", "二", "end"),
+    )
+    begin(engine, xml, world.member)
+    engine.complete(todo(engine, world.deputy)["一"], by=world.deputy)
+    assert todo(engine, world.deputy) == {} and "二" in todo(engine, world.secretary)
+
+
 def test_a_timer_is_a_job_that_reminds_and_one_that_interrupts(
     fresh: Fresh, world: World, clock: SettableClock
 ) -> None:

@@ -128,3 +128,8 @@ def test_pages_that_are_not_there(visit: Visit) -> None:
     as_json = visitor.get("/work-items/99", headers={"Accept": "application/json"})
     assert as_json.mimetype == "application/problem+json"
     assert as_json.get_json()["code"] == "no-work-item" and as_json.get_json()["status"] == 404
+
+
+def test_an_answer_sets_no_cookie_where_nothing_changed(visit: Visit) -> None:
+    """Else a slow answer would put an older session, without its messages, over a newer one."""
+    assert "Set-Cookie" not in visit("suxiaoman").get("/documents").headers
