@@ -241,6 +241,7 @@ class Signing:
     :ivar witness: person who attests that somebody cannot sign
     :ivar scan: of a paper signature: PDF, PNG or JPEG
     :ivar attested_by: 经办人 who vouches for the scan; the person himself where none is given
+    :ivar signer: person who signed on paper, where somebody else hands it in
     """
 
     outcome: str = "已签"
@@ -251,6 +252,7 @@ class Signing:
     witness: int | None = None
     scan: bytes | None = None
     attested_by: int | None = None
+    signer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,7 +467,8 @@ def prepare(
     passphrase: str,
     at: datetime,
 ) -> Prepared:
-    """Check what was handed in and make the signatures, one a document. Nothing is stored but, once, the signer's certificate.
+    """Check what was handed in and make the signatures, one a document. Stored are only files
+    under their digests and, once, the signer's certificate.
 
     :param documents: empty when a batch is to be signed later, by ``sign`` with the authorization
     :param name: of the signer as printed
@@ -491,6 +494,9 @@ def prepare(
     found = _open(session, documents, slot, person_id if handed.outcome == "已签" else None)
     _require_shown(found, handed)
     _make(session, prepared, found, picture=picture, passphrase=passphrase, at=at)
+    # Stored here, under their digests: the completion's own transaction stays short. Nothing points to them before it commits.
+    blobs.put_all(session, prepared.contents, at)
+    prepared.contents.clear()
     return prepared
 
 
@@ -720,7 +726,7 @@ def _open(session: Session, ids: Sequence[int], slot: str, signer: int | None) -
         if signer is not None and any(o and o.outcome == "已签" and o.person_id == signer for o in others):
             raise Conflict(
                 "same-person-both-sides",
-                f"您已代表另一方签署《{document.title}》，一人不能签双方；请由本单位另一位负责人签署。",
+                f"签名人已代表另一方签署《{document.title}》，一人不能签双方；请由本单位另一位负责人签署。",
                 document=document.id,
             )
     return found
