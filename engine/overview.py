@@ -82,13 +82,15 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
     found = {
         i.id: i for i in session.scalars(select(ProcessInstance).where(ProcessInstance.id.in_(ancestors)))
     }
+    own = register.of_instances(session, [instance.id])
+    brought = register.documents(session, sorted(reading.shown(session, instance.id, by, on)))
     return View(
         instance,
         loaded.definition,
         stepping.variables(runtime, session, instance),
         list(items),
         [Child(f, loaded.process.model.elements[f.element_id].name, below.get(f.id, [])) for f in fanouts],
-        register.of_instances(session, [instance.id]),
+        sorted({*own, *brought}, key=lambda document: document.id),
         [found[i] for i in ancestors if i in found],
         list(session.scalars(select(Job).where(Job.instance_id == instance.id))),
     )

@@ -104,6 +104,14 @@ def require_document(session: Session, document: Document, person_id: int, on: d
         raise NotFound("no-document", "没有这份文件，或您无权查看。", id=document.id)
 
 
+def shown(session: Session, instance_id: int, person_id: int, on: date) -> set[int]:
+    """The documents, of whatever instance, that the steps of this one show to a person."""
+    query = select(ShownDocument.document_id).join(WorkItem, WorkItem.id == ShownDocument.work_item_id)
+    if not is_admin(session, person_id):
+        query = query.where(_mine(session, person_id, on))
+    return set(session.scalars(query.where(WorkItem.instance_id == instance_id)))
+
+
 def documents(session: Session, person_id: int, on: date, *, limit: int = 200) -> Sequence[Document]:
     """The documents that a person was shown, signed, or whose units he serves; newest first."""
     offices = [holding.unit_id for holding in posts.held_by(session, person_id, on)]

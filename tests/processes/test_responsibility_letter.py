@@ -307,3 +307,13 @@ def test_a_branch_has_nobody_to_issue_to(world: World) -> None:
     instance = play.start(KEY, "潘若谷", unit="节能监察一支部", 年度=2026, 依据文号="云节能党〔2026〕1号")
     assert world.ended(instance, "潘若谷")
     assert world.documents("责任书") == []
+
+
+def test_a_receiving_units_page_shows_the_notice_and_its_letter(world: World) -> None:
+    """They belong to the issuing unit's instance; the neighbour's letter stays out."""
+    begin(world, ["市教育局党委", "科协侨联联合支部"])
+    item, by = world.player.find("乔知远", "sign_back"), world.player.people["乔知远"]
+    with world.opening() as engine:
+        instance = engine.work_item(item.id, by=by).instance
+        found = [document.title for document in engine.instance(instance.id, by=by).documents]
+    assert found == ["2026年度党建工作责任书（科协侨联联合支部）", "关于印发2026年度党建工作责任书的通知"]
