@@ -218,8 +218,13 @@ def styles() -> str:
         + style("公文署名", "GWIssuer", "", par_(left=WIDTH - 4550, jc="center", keep=True))
         + style("公文成文日期", "GWDate", "", par_(right=4 * CHARACTER, jc="right"))
         + style("公文附注", "GWNote", "", par_(first=2 * CHARACTER, jc="left"))
-        # A signature picture is higher than a line: an exact pitch would cut it.
-        + style("公文签名", "GWSignature", "", par_(line=PITCH, rule="atLeast", jc="left", keep=True))
+        # A signature picture is higher than a line: an exact pitch would cut it. In 四号 a unit's name mostly fits into half a page.
+        + style(
+            "公文签名",
+            "GWSignature",
+            run(size=14, spacing=0),
+            par_(line=PITCH, rule="atLeast", jc="left", keep=True, keep_lines=True),
+        )
         + style("公文版记", "GWImprint", run(size=14, spacing=0), par_(line=480, jc="left"))
         + style("公文页码", "GWPage", run(SONG, 14, spacing=0, latin=SONG), par_(line=280))
         + style("公文表格", "GWCell", run(size=12, spacing=0), par_(line=360, jc="left"))
@@ -424,7 +429,12 @@ def notice() -> str:
         + paragraphs("正文", keep_last=True)
         + attachments
         + blank(2, keep=True)
+        # A name wider than twice the way from the date's middle to the edge would wrap: it ends at the edge instead.
+        + par("GWBody", "{%p if 发文机关|length <= 14 %}")
         + par("GWIssuer", "{{ 发文机关 }}")
+        + par("GWBody", "{%p else %}")
+        + par("GWIssuer", "{{ 发文机关 }}", left=0, jc="right")
+        + par("GWBody", "{%p endif %}")
         + par("GWDate", text("⟦印章:seal⟧"), "{{ 成文日期 }}")
         + optional("附注", par("GWNote", "（{{ 附注 }}）"))
         + imprint
@@ -437,27 +447,29 @@ SIGNER = "负责人（签名）："
 
 
 def parties() -> str:
-    """Two dated signature blocks in columns with a gutter; a seal lies over the unit's name."""
+    """Two dated signature blocks in columns with a gutter; a seal lies over the unit's name.
 
-    def side(title: str, unit: str, slot: str, width: int) -> str:
-        return cell(
-            par("GWSignature", f"{title}："),
-            par("GWSignature", text(f"⟦印章:{slot}_seal⟧"), f"{{{{ {unit} }}}}"),
-            par("GWSignature", SIGNER),
-            par("GWSignature", text(f"⟦签名:{slot}⟧")),
-            width=width,
-            align="top",
+    Name and signature share a cell that is high enough for the seal (LibreOffice lets a row grow around it) and stand at its
+    bottom, so that both sides are level where only one name wraps.
+    """
+
+    def side(slot: str, unit: str) -> str:
+        return (
+            par("GWSignature", text(f"⟦印章:{slot}_seal⟧"), f"{{{{ {unit} }}}}")
+            + par("GWSignature", SIGNER)
+            + par("GWSignature", text(f"⟦签名:{slot}⟧"))
         )
 
-    gutter = 2 * CHARACTER
-    half = (WIDTH - gutter) // 2
+    def line(left: str, right: str) -> str:
+        contents = zip((left, par("GWSignature"), right), widths, strict=True)
+        return row(*(cell(content, width=width, align="bottom") for content, width in contents))
+
+    gutter = CHARACTER
+    widths = [(WIDTH - gutter) // 2, gutter, WIDTH - gutter - (WIDTH - gutter) // 2]
     return table(
-        [half, gutter, WIDTH - half - gutter],
-        row(
-            side("颁发单位", "发文单位", "issuer", half),
-            cell(par("GWSignature"), width=gutter),
-            side("责任单位", "接收单位", "recipient", WIDTH - half - gutter),
-        ),
+        widths,
+        line(par("GWSignature", "颁发单位："), par("GWSignature", "责任单位：")),
+        line(side("issuer", "发文单位"), side("recipient", "接收单位")),
         borders="",
         margin=0,
     )

@@ -220,7 +220,7 @@ def _over(paragraph: etree._Element, styles: etree._Element | None) -> tuple[flo
     layout = _layout(paragraph, styles)
     left, right = layout.get("left", 0.0), layout.get("right", 0.0)
     text = "".join(t.text or "" for t in paragraph.iter(f"{_W}t"))
-    width = sum(8.0 if character.isascii() else 15.75 for character in text)
+    width = sum(layout["em"] / 2 if character.isascii() else layout["em"] for character in text)
     column = _column(paragraph)
     if layout["jc"] in ("right", "end"):
         middle = column - right - width / 2
@@ -234,7 +234,7 @@ def _over(paragraph: etree._Element, styles: etree._Element | None) -> tuple[flo
 
 
 def _layout(paragraph: etree._Element, styles: etree._Element | None) -> dict[str, Any]:
-    """Alignment ``jc`` and indents in points, the paragraph's own before its styles'."""
+    """Alignment ``jc``, indents and the step ``em`` of a character in points, the paragraph's own before its styles'."""
     properties, found = paragraph.find(f"{_W}pPr"), dict[str, Any]()
     seen = 0
     while properties is not None and seen < 20:
@@ -250,6 +250,10 @@ def _layout(paragraph: etree._Element, styles: etree._Element | None) -> dict[st
                 found.setdefault(str(name), int(value) / 20)
         link = properties.find(f"{_W}pStyle")
         style = properties.getparent()
+        for name, share in (("sz", 2), ("spacing", 20)):
+            run = style.find(f"{_W}rPr/{_W}{name}") if style is not None else None
+            if run is not None and re.fullmatch(r"-?\d+", run.get(f"{_W}val", "")):
+                found.setdefault(name, int(run.get(f"{_W}val", "")) / share)
         if link is None and style is not None:
             link = style.find(f"{_W}basedOn")
         wanted = link.get(f"{_W}val") if link is not None else None
@@ -259,7 +263,7 @@ def _layout(paragraph: etree._Element, styles: etree._Element | None) -> dict[st
                 properties = candidate.find(f"{_W}pPr")
                 if properties is None:
                     properties = etree.SubElement(candidate, f"{_W}pPr")
-    return {"jc": "left"} | found
+    return {"jc": "left", "em": found.get("sz", 16.0) + found.get("spacing", 0.0)} | found
 
 
 def _column(paragraph: etree._Element) -> float:

@@ -95,7 +95,7 @@ def test_signature_is_shown_where_its_line_is_and_not_before() -> None:
     shown = page(signed("责任书", "issuer")).xpath("//img")
     assert len(shown) == 1 and "position:absolute" not in shown[0].get("style")
     cells = page(signed("责任书", "recipient")).xpath("//td[.//img]")
-    assert ["责任单位" in "".join(cell.itertext()) for cell in cells] == [True]
+    assert [LETTER["接收单位"] in "".join(cell.itertext()) for cell in cells] == [True]
 
 
 def test_empty_signature_line_keeps_its_room() -> None:

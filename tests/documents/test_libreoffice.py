@@ -12,11 +12,13 @@ import pytest
 from lxml import etree
 from PIL import Image
 
-from engine.documents import pages, signing
+from engine.documents import pages, register, signing
 from engine.documents.package import parse_xml, read_package, write_package
 from engine.documents.signature_lines import line_id
 from engine.documents.signing import Picture, assemble, signature_part
 from tests.documents import signers
+from tests.processes.conftest import World, prepared, renderer, world  # noqa: F401 (fixtures)
+from tests.processes.test_responsibility_letter import SEEN, begin, issue
 
 # LibreOffice's own Basic asks its own signature service: no bridge to Python is needed.
 LIBRARIES = """<?xml version="1.0" encoding="UTF-8"?>
@@ -177,3 +179,29 @@ def _as_signature(document: bytes, slot: str) -> bytes:
         if line_id(slot) in etree.tostring(shape, encoding="unicode"):
             shape.set("style", "width:130pt;height:66pt")
     return etree.tostring(root, encoding="UTF-8")
+
+
+def test_libreoffice_shows_both_secretaries_of_letters_down_to_the_third_level(
+    office: Office,
+    world: World,  # noqa: F811
+) -> None:
+    play = world.player
+    begin(world, ["市发改局党委"])
+    play.do("高景行", "sign_back", **SEEN)
+    play.do("高景行", "decide_own", 是否下发="下发")
+    issue(world, "市发改局党委", "梁书怡", "程立言", "高景行", ["节能监察中心总支"])
+    play.do("韩松年", "sign_back", **SEEN)
+    play.do("韩松年", "decide_own", 是否下发="下发")
+    issue(world, "节能监察中心总支", "邹沐阳", "方雅南", "韩松年", ["节能监察一支部"])
+    play.do("潘若谷", "sign_back", **SEEN)
+
+    letters = world.documents("责任书")
+    assert [len(letter.slots) for letter in letters] == [4, 3, 2], (
+        "units without a seal have no place for one"
+    )
+    for letter in letters:
+        with world.session() as session:
+            whole = register.package(session, register.get(session, letter.id))
+        assert [valid for valid, _, _ in office.verify(whole)] == ["True"] * len(letter.slots)
+        left, right, *red = _ink(office.last_page(whole))
+        assert left > 20 and right > 20 and red == [0, 0]

@@ -24,9 +24,10 @@ from PIL import Image
 from engine.documents import pdf
 from engine.documents.pages import page_count
 from engine.documents.pdf import Renderer
+from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.templates import Template
 from engine.errors import Invalid
-from tests.documents.samples import SAMPLES, template
+from tests.documents.samples import LETTER, SAMPLES, template
 from tests.documents.test_docx_html import PIXEL, signed, with_body
 
 
@@ -120,6 +121,17 @@ def test_no_page_carries_a_seal_and_no_text(renderer: Renderer) -> None:
         for page in range(1, page_count(content) + 1):
             if any("2026年3月5日" in line for line in lines(content, page)):
                 assert any("中中" in line for line in lines(content, page))
+
+
+def test_signature_block_stays_whole_with_the_last_clause(renderer: Renderer) -> None:
+    for count in range(1, 24, 3):
+        docx = filled("责任书", 考核奖惩="中" * (28 * count))
+        content = renderer.render(insert_signature_lines(docx, [Line("issuer"), Line("recipient")]))
+        pages = pypdfium2.PdfDocument(content)
+        texts = ["".join(page.get_textpage().get_text_range().split()) for page in pages]
+        signed_on = [text for text in texts if "负责人（签名）" in text]
+        assert len(signed_on) == 1 and signed_on[0].count("负责人（签名）") == 2
+        assert all(part in signed_on[0] for part in ("本责任书一式", "颁发单位：", LETTER["接收单位"]))
 
 
 @pytest.mark.parametrize("name", SAMPLES)
