@@ -51,8 +51,15 @@ def open_for(
 
 
 def claim(session: Session, work_item_id: int, by: int, at: datetime) -> WorkItem:
-    """Take an item out of the pool: the others still see it, and who holds it."""
+    """Take an item out of the pool: the others still see it, and who holds it.
+
+    :raises NotAllowed: he may only hand in somebody's signature on paper
+    """
     item, instance, eligibility = open_for(session, work_item_id, by, at)
+    if eligibility.attests:
+        raise NotAllowed(
+            "attests-only", f"您只能代交“{item.title}”的纸质签名件，不能签收；请直接代交。", id=work_item_id
+        )
     if item.owner_id is None:
         item.owner_id, item.claimed_at = by, at
         log(

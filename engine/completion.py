@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from engine.claims import open_for
 from engine.clock import local
 from engine.deployments import Loaded, ProcessDefinition
 from engine.documents import register
-from engine.errors import Invalid
+from engine.errors import Invalid, NotAllowed
 from engine.history import Entry
 from engine.instances import ProcessInstance
 from engine.organisation.people import Person
@@ -54,7 +54,7 @@ def complete(
     :param signed: what ``prepare_signature`` made before the transaction, where the task asks for a signature; what it
         found wrong is told together with what is wrong in the form
     :raises Invalid: the form has errors (``errors`` by field), an opinion or a signature is missing
-    :raises NotAllowed: not this person's
+    :raises NotAllowed: not this person's, or he may only hand in a signature on paper
     :raises Conflict: already closed, claimed by somebody else, or somebody was faster
     """
     item, instance, eligibility = open_for(session, work_item_id, by, at)
@@ -63,6 +63,11 @@ def complete(
     task_id, before = _token(runtime, session, loaded, instance, item)
     results = check(loaded, element, before, data, opinion, signed, at)
     assert not isinstance(signed, Invalid)
+    signer = eligibility
+    if eligibility.attests:
+        if signed is None:
+            raise _only_signed()
+        signer = _signer(session, item, signed.authorization["person"], at)
     entry = Entry(
         "completed",
         {
@@ -73,6 +78,7 @@ def complete(
             "opinion": opinion,
             "outcome": signed.outcome if signed else None,
             "way": signed.way if signed else None,
+            "signer": {"person": signer.person_id, "name": signer.name} if eligibility.attests else None,
             "for": eligibility.on_behalf_of,
         },
         by,
@@ -82,13 +88,14 @@ def complete(
     if element.result:
         authorization = signed.authorization if signed else None
         results[element.result] = {
-            "操作人": {"person": by, "name": eligibility.name},
-            "职务": (authorization or {}).get("capacity") or eligibility.post,
+            "操作人": {"person": signer.person_id, "name": signer.name},
+            "职务": (authorization or {}).get("capacity") or signer.post,
             "时间": local(at),
             "日期": local(at).date(),
             "意见": opinion,
             "结果": signed.outcome if signed else None,
             "方式": signed.way if signed else None,
+            "经办人": {"person": by, "name": eligibility.name} if signed and signed.way == "纸质" else None,
             "理由": signed.reason if signed else None,
             "签名": authorization,
         }
@@ -180,6 +187,7 @@ class View:
     :ivar documents: what is shown beside the form; the ones to be signed among them
     :ivar signing: the documents that his completion signs, with the slot and the printed capacity; None when it signs nothing
     :ivar draft: what he typed earlier and has not handed in
+    :ivar signers: those of whom he may hand in a signature on paper, where that is all he may do
     """
 
     item: WorkItem
@@ -194,6 +202,7 @@ class View:
     eligibility: assignment.Eligibility | None
     candidates: list[tuple[assignment.Candidate, Person | None, Unit | None]]
     owner: Person | None
+    signers: list[assignment.Eligibility]
 
     @property
     def watched(self) -> frozenset[str]:
@@ -262,6 +271,7 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
         eligibility if item.closed_at is None and item.owner_id in (None, by) else None,
         assignment.candidates(session, item.id, on),
         session.get(Person, item.owner_id) if item.owner_id is not None else None,
+        assignment.signers(session, item.id, on) if eligibility is not None and eligibility.attests else [],
     )
 
 
@@ -272,10 +282,27 @@ def request(
     if element.signature is None:
         return None
     capacity = resolve(element.signature.capacity, data, at)
+    if not capacity and who is not None and not who.attests:
+        capacity = who.post
     documents = ids(resolve(element.signature.document or None, data, at))
-    return Request(
-        element.signature.slot, str(capacity) if capacity else (who.post if who else None), documents
-    )
+    return Request(element.signature.slot, str(capacity) if capacity else None, documents)
+
+
+def _signer(session: Session, item: WorkItem, person: int | None, at: datetime) -> assignment.Eligibility:
+    """Whose signature on paper is handed in.
+
+    :raises Invalid: nobody is named, or somebody who may not sign the item today
+    """
+    signer = assignment.signer(session, item.id, person, local(at).date())
+    if signer is None:
+        sentence = "请选择在纸上签名的人；只能是此刻应当签署的人。"
+        raise Invalid("signer", sentence, {"_signer": sentence})
+    return signer
+
+
+def _only_signed() -> Invalid:
+    sentence = "代交的只能是本人已在纸上签了名的；退回、拒签或无法签，请由本人办理。"
+    return Invalid("attests-only", sentence, {"_outcome": sentence})
 
 
 def prepare_signature(
@@ -289,13 +316,23 @@ def prepare_signature(
 ) -> register.Prepared | None:
     """The cryptography of a completion's signature, before its transaction.
 
-    :raises Invalid: the outcome is unknown, or its reason, witness, handwriting or scan is missing
+    :raises Invalid: the outcome is unknown, or its reason, witness, handwriting, scan or signer is missing
+    :raises NotAllowed: he may only hand in a signature on paper
     """
     item, instance, eligibility = open_for(session, work_item_id, by, at)
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[item.element_id]
     before = variables(runtime, session, loaded, instance, item)
-    asked = request(element, before, eligibility, at)
+    signer = eligibility
+    if eligibility.attests:
+        if signature.outcome != "已签":
+            raise _only_signed()
+        if signature.way != "纸质":
+            sentence = f"您只能代交“{item.title}”的纸质签名件，不能代为电子签名；请上传本人签字的扫描件。"
+            raise NotAllowed("attests-only", sentence, id=work_item_id)
+        signer = _signer(session, item, signature.signer, at)
+        signature = replace(signature, attested_by=by)
+    asked = request(element, before, signer, at)
     if asked is None or element.signature is None:
         return None
     if element.signature.required is not None and element.form is not None:
@@ -313,8 +350,8 @@ def prepare_signature(
         documents=[] if element.signature.deferred else asked.documents,
         slot=asked.slot,
         capacity=asked.capacity or "",
-        person_id=by,
-        name=eligibility.name,
+        person_id=signer.person_id,
+        name=signer.name,
         passphrase=runtime.settings.passphrase,
         at=at,
     )

@@ -24,12 +24,14 @@ class Row:
 
     :ivar item: None in the box ``started``
     :ivar vacancy: the post that the item is for is vacant; the person sees to it for the superior
+    :ivar attests: the person may only hand in what somebody else signed on paper
     """
 
     item: WorkItem | None
     instance: ProcessInstance
     process: str
     vacancy: bool = False
+    attests: bool = False
 
     def overdue(self, at: datetime) -> bool:
         return (
@@ -74,8 +76,11 @@ def rows(
             .offset(offset)
         )
     )
-    vacant = assignment.vacancies(session, [item.id for item, _, _ in found], person_id, on)
-    return [Row(item, instance, name, item.id in vacant) for item, instance, name in found]
+    roles = assignment.roles(session, [item.id for item, _, _ in found], person_id, on)
+    return [
+        Row(item, instance, name, roles[item.id].is_caretaker, roles[item.id].attests)
+        for item, instance, name in found
+    ]
 
 
 def counts(session: Session, person_id: int, on: date) -> dict[str, int]:

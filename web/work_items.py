@@ -133,6 +133,7 @@ def _signing() -> Signing:
         reason=request.form.get("_reason", "").strip() or None,
         witness=request.form.get("_witness", type=int),
         scan=scan.read() if scan and scan.filename else None,
+        signer=request.form.get("_signer", type=int),
     )
 
 

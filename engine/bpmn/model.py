@@ -58,6 +58,8 @@ class SignatureRequest:
 
     :ivar document: expression -> the documents
     :ivar required: FEEL over the form's results; where it is not true, nothing is signed (退回)
+    :ivar attestors: posts whose holders, at the assignment's unit, may hand in what the signer signed on paper, and attest it; the
+        next where nobody holds the former
     :ivar deferred: the completion only records what its signer consented to; the operation ``sign`` signs in the background
     """
 
@@ -66,6 +68,7 @@ class SignatureRequest:
     capacity: str | None = None
     required: str | None = None
     deferred: bool = False
+    attestors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,7 @@ def _element(node: etree._Element) -> Element:
             signature.get("capacity"),
             signature.get("required"),
             signature.get("deferred") == "true",
+            _words(signature.get("attestors")),
         ),
         result=_value(node, "result", "variable"),
         opinion_required=_value(node, "opinion", "required"),

@@ -563,7 +563,7 @@ def sign(
     person = authorization["person"]
     outcome = authorization["outcome"]
     found = _open(session, open_ones, slot, person if outcome == "已签" else None)
-    digest = authorization["image_digest"]
+    digest = authorization.get("image_digest")  # none on paper
     prepared = Prepared(
         outcome, authorization["way"], authorization["reason"], {**authorization, "slot": slot}, [], []
     )

@@ -49,3 +49,9 @@ def _assigned(element: Element) -> Iterator[Finding]:
         for post in (*assigned.posts, *assigned.otherwise):
             if post not in POSTS:
                 yield Finding("structure", f"没有“{post}”这个职务；可选：{'、'.join(POSTS)}。", element.id)
+    attestors = element.signature.attestors if element.signature is not None else ()
+    if attestors and not any(a.posts for a in element.assignment):
+        yield Finding("structure", "代交纸质签名件的职务要和按职务分派一起用。", element.id)
+    for post in attestors:
+        if post not in POSTS:
+            yield Finding("structure", f"没有“{post}”这个职务；可选：{'、'.join(POSTS)}。", element.id)

@@ -74,6 +74,7 @@ def fill(ground: Ground, closed: int, open_: int) -> None:
                 "unit_id": None,
                 "post": None,
                 "excluded": False,
+                "attests": False,
             }
             if i % 10:
                 candidates.append({**named, "person_id": ground.people[i % len(ground.people)]})

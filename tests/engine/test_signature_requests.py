@@ -9,4 +9,6 @@ def test_a_condition_and_a_deferral_are_read() -> None:
     """签发: returning the draft asks for no signature, and agreeing is a consent with which the batch is signed later."""
     diagram = PROCESSES / "responsibility_letter" / "responsibility_letter.bpmn"
     asked = parse(parse_xml(diagram.read_bytes())).elements["issue"].signature
-    assert asked == SignatureRequest("=责任书", "issuer", None, '=签发决定 = "同意签发"', deferred=True)
+    assert asked == SignatureRequest(
+        "=责任书", "issuer", None, '=签发决定 = "同意签发"', deferred=True, attestors=("党务干事", "委员")
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from engine import Conflict, Invalid, Signing
+from engine import Conflict, Invalid, NotAllowed, Signing
 from engine.documents import register, verification
 from engine.notifications import Notification
 from engine.organisation import posts
@@ -168,6 +169,43 @@ def test_a_signature_on_paper_counts_and_is_no_cryptographic_one(world: World) -
     with world.session() as session:
         found = verification.verify(register.package(session, register.get(session, letter.id)))
     assert [one.signer for one in found.signatures] == ["林思远", "中共云岭市直属机关工作委员会"]
+
+
+def test_a_clerk_hands_in_what_the_secretaries_signed_on_paper(world: World) -> None:
+    """签发 on paper is a consent for the whole batch; 回签 is one letter's. Only who signed is the signer."""
+    play = world.player
+    instance = play.start(KEY, "许知秋", unit="市直机关工委", 年度=2026, 依据文号="云委〔2026〕3号")
+    play.do("许知秋", "draft", 发往=[play.units["科协侨联联合支部"]])
+    play.do("沈若川", "review", 审核决定="通过")
+    paper = Signing(way="纸质", scan=b"%PDF-1.7 signed")
+    issued, received = (replace(paper, signer=play.people[name]) for name in ("林思远", "乔知远"))
+    with pytest.raises(Invalid) as refused:
+        play.do("许知秋", "issue", signing=issued, 签发决定="退回修改", opinion="请改。")
+    assert set(refused.value.errors) == {"_outcome"}
+    play.do("许知秋", "issue", signing=issued, 签发决定="同意签发")
+    assert [item.element for item in play.todo("乔知远")] == ["sign_back"]
+    with pytest.raises(NotAllowed):
+        play.do("柏一舟", "sign_back", **SEEN)
+    play.do("柏一舟", "sign_back", signing=received, **SEEN)
+    assert world.ended(instance, "许知秋")
+    (row,) = world.rows("letters")
+    assert (row.values["状态"], row.values["签署方式"]) == ("已签", "纸质")
+    with world.opening() as engine:
+        (found,) = engine.rollup("letters", by=play.people["林思远"])
+        assert found.counts["已签"] == 1 and found.outstanding == []
+    letter = world.documents("责任书")[0]
+    assert letter.data["签收人"]["职务"] == "书记"
+    persons = [
+        (slot.signer, slot.signature) for slot in letter.slots if slot.kind == "签名" and slot.signature
+    ]
+    names = {number: name for name, number in play.people.items()}
+    assert [(who, names[one.attested_by_id], one.capacity, one.is_electronic) for who, one in persons] == [
+        ("林思远", "许知秋", "中共云岭市直属机关工作委员会书记", False),
+        ("乔知远", "柏一舟", "中共云岭市科学技术协会、云岭市归国华侨联合会联合支部委员会书记", False),
+    ]
+    with world.session() as session:
+        verified = verification.verify(register.package(session, register.get(session, letter.id)))
+    assert [one.signer for one in verified.signatures] == ["中共云岭市直属机关工作委员会"]
 
 
 def test_a_vacant_post_goes_visibly_to_the_superiors_clerk(world: World) -> None:

@@ -769,6 +769,7 @@ def upgrade() -> None:
         sa.Column("unit_id", sa.Integer(), nullable=True),
         sa.Column("post", sa.String(length=12), nullable=True),
         sa.Column("excluded", sa.Boolean(), nullable=False),
+        sa.Column("attests", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_work_item_candidate_person_id")),
         sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_work_item_candidate_unit_id")),
         sa.ForeignKeyConstraint(

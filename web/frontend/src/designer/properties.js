@@ -145,6 +145,10 @@ export default class Properties {
           this.field(check, 'lvze:Signature', 'deferred', '提交时只记下授权', {
             description: '文件很多时用：之后由服务“签署”逐份签',
           }),
+          this.field(text, 'lvze:Signature', 'attestors', '谁可代交纸质签名件（岗位）', {
+            description: '本人在纸上签，他上传扫描件；岗位用空格分开，如：党务干事 委员',
+            validate: posts,
+          }),
         ],
       },
       {
