@@ -183,6 +183,8 @@ def test_a_letter_is_issued_returned_and_signed_down_to_a_branch(
 
     # The Working Committee sees who has signed, who has not, and how it went.
     page = clerk.page
+    page.get_by_role("link", name="文件", exact=True).click()
+    expect(page.get_by_role("row").filter(has_text="关于印发")).to_contain_text("云直工〔2026〕1号")
     page.get_by_role("link", name="台账", exact=True).click()
     page.get_by_role("link", name="党建工作责任书").click()
     own = section(page, "年度 2026，签发单位 市直机关工委")
