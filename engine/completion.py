@@ -284,6 +284,8 @@ def request(
     capacity = resolve(element.signature.capacity, data, at)
     if not capacity and who is not None and not who.attests:
         capacity = who.post
+    if capacity and who is not None and who.on_behalf_of is not None:
+        capacity = f"{capacity}（代）"  # whoever signs in another's place says so in print
     documents = ids(resolve(element.signature.document or None, data, at))
     return Request(element.signature.slot, str(capacity) if capacity else None, documents)
 
@@ -324,6 +326,7 @@ def prepare_signature(
     element = loaded.process.model.elements[item.element_id]
     before = variables(runtime, session, loaded, instance, item)
     signer = eligibility
+    signature = replace(signature, attested_by=by if signature.way == "纸质" else None)  # whoever hands it in
     if eligibility.attests:
         if signature.outcome != "已签":
             raise _only_signed()
@@ -331,7 +334,9 @@ def prepare_signature(
             sentence = f"您只能代交“{item.title}”的纸质签名件，不能代为电子签名；请上传本人签字的扫描件。"
             raise NotAllowed("attests-only", sentence, id=work_item_id)
         signer = _signer(session, item, signature.signer, at)
-        signature = replace(signature, attested_by=by)
+    elif eligibility.vacancy and signature.outcome == "已签":
+        sentence = "岗位空缺，您只是代为处理，不能替这个党组织签署；请记为“无法签”并说明理由，或等任命后由新任职人员签署。"
+        raise Invalid("vacancy", sentence, {"_outcome": sentence})
     asked = request(element, before, signer, at)
     if asked is None or element.signature is None:
         return None

@@ -222,6 +222,9 @@ def test_a_deputy_by_delegation_signs_on_paper_too(
     view = engine.work_item(desk.item, by=world.clerk)
     assert [one.person_id for one in view.signers] == [world.secretary, world.other]
     engine.complete(desk.item, by=world.clerk, signature=replace(desk.signing, signer=world.other))
+    with database.read() as session:
+        (signature,) = session.scalars(select(register.Signature))
+    assert (signature.signer, signature.capacity) == ("丁一凡", "中共云岭市林业局委员会书记（代）")
 
 
 def test_posts_that_attest_need_an_assignment_by_post(engine: ProcessEngine, world: World) -> None:

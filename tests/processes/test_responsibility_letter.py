@@ -215,6 +215,8 @@ def test_a_vacant_post_goes_visibly_to_the_superiors_clerk(world: World) -> None
     assert [(item.element, item.vacancy) for item in play.todo("夏知微")] == [("sign_back", True)]
     assert world.documents("责任书")[0].data["第一责任人"] is None
     witness = play.people["冯采薇"]
+    with pytest.raises(Invalid, match="不能替这个党组织签署"):
+        play.do("夏知微", "sign_back", **SEEN)
     play.do(
         "夏知微",
         "sign_back",
