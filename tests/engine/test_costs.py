@@ -196,4 +196,6 @@ def test_a_signature_adds_what_it_stores(
         preparing, completing = counts.statements[:second], counts.statements[second:]
         # One more than others where the next item is for a post and shows a document: pictures, lock and signature are three.
         assert len(completing) <= STATEMENTS, "\n".join(s[:200] for s in completing)
-    assert len(preparing) <= STATEMENTS and sum(not s.startswith("SELECT") for s in preparing) == 1  # the files
+    assert (
+        len(preparing) <= STATEMENTS and sum(not s.startswith("SELECT") for s in preparing) == 1
+    )  # the files
