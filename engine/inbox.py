@@ -78,8 +78,9 @@ def rows(
     )
     roles = assignment.roles(session, [item.id for item, _, _ in found], person_id, on)
     return [
-        Row(item, instance, name, roles[item.id].is_caretaker, roles[item.id].attests)
+        Row(item, instance, name, bool(role and role.is_caretaker), bool(role and role.attests))
         for item, instance, name in found
+        for role in [roles.get(item.id)]  # none where he left the post just now
     ]
 
 
