@@ -334,6 +334,9 @@ def prepare_signature(
             sentence = f"您只能代交“{item.title}”的纸质签名件，不能代为电子签名；请上传本人签字的扫描件。"
             raise NotAllowed("attests-only", sentence, id=work_item_id)
         signer = _signer(session, item, signature.signer, at)
+    elif signature.signer not in (None, by):
+        sentence = "这一事项由您本人签署，不能填写别的签名人。"
+        raise Invalid("signer", sentence, {"_signer": sentence})
     elif eligibility.vacancy and signature.outcome == "已签":
         sentence = "岗位空缺，您只是代为处理，不能替这个党组织签署；请记为“无法签”并说明理由，或等任命后由新任职人员签署。"
         raise Invalid("vacancy", sentence, {"_outcome": sentence})

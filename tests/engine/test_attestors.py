@@ -174,6 +174,9 @@ def test_only_a_signature_on_paper_of_an_eligible_signer_is_taken(
         with pytest.raises(Invalid) as invalid:
             complete(signing)
         assert set(invalid.value.errors) == {field}, signing
+    with pytest.raises(Invalid) as invalid:  # whoever may sign himself signs for nobody else
+        engine.complete(desk.item, by=world.secretary, signature=replace(paper, signer=world.deputy))
+    assert set(invalid.value.errors) == {"_signer"}
     assert engine.work_item(desk.item, by=world.secretary).item.closed_at is None
 
 
