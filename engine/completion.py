@@ -337,9 +337,6 @@ def prepare_signature(
     elif signature.signer not in (None, by):
         sentence = "这一事项由您本人签署，不能填写别的签名人。"
         raise Invalid("signer", sentence, {"_signer": sentence})
-    elif eligibility.vacancy and signature.outcome == "已签":
-        sentence = "岗位空缺，您只是代为处理，不能替这个党组织签署；请记为“无法签”并说明理由，或等任命后由新任职人员签署。"
-        raise Invalid("vacancy", sentence, {"_outcome": sentence})
     asked = request(element, before, signer, at)
     if asked is None or element.signature is None:
         return None
@@ -350,6 +347,9 @@ def prepare_signature(
             return None  # the completion itself says what is wrong, field by field
         if not _asks(element, {**before, **results}, at).signature:
             return None
+    if eligibility.vacancy and signature.outcome == "已签":
+        sentence = "岗位空缺，您只是代为处理，不能替这个党组织签署；请记为“无法签”并说明理由，或等任命后由新任职人员签署。"
+        raise Invalid("vacancy", sentence, {"_outcome": sentence})
     if element.signature.deferred:
         register.require_shown(session, asked.documents, signature)
     return register.prepare(
