@@ -59,7 +59,7 @@ def complete(
     """
     item, instance, eligibility = open_for(session, work_item_id, by, at)
     loaded = runtime.definitions.get(session, instance.definition_id)
-    element = _element(runtime, session, loaded, item)
+    element = loaded.process.model.elements[item.element_id]
     task_id, before = _token(runtime, session, loaded, instance, item)
     results = check(loaded, element, before, data, opinion, signed, at)
     assert not isinstance(signed, Invalid)
@@ -110,10 +110,6 @@ def complete(
     with session.no_autoflush:  # the instance's row is written once, at the end
         step = stepping.advance(runtime, session, instance, Complete(task_id, results), [entry], at=at)
     return Completion(item, instance, step.ended)
-
-
-def _element(runtime: Runtime, session: Session, loaded: Loaded, item: WorkItem) -> Element:
-    return loaded.process.model.elements[item.element_id]
 
 
 def _token(

@@ -63,10 +63,9 @@ class ProcessDefinition(Table):
 def lint(session: Session, files: Mapping[str, bytes]) -> list[Finding]:
     """Every finding on a process folder's files; nothing is stored."""
     try:
-        _check(session, files)
+        return _check(session, files)[1]
     except Refused as refused:
         return refused.findings
-    return _check(session, files)[1]
 
 
 def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[Finding], str, bytes]:
@@ -103,12 +102,7 @@ def deploy(
     called = {key: latest(session, key).id for key in sorted(references["process"] - {model.key})}
     bpmn_digest = blobs.put(session, diagram, MEDIA_TYPES[".bpmn"], at)
     digest = blobs.digest_of(values.dumps([bpmn_digest, resources, called]).encode())
-    former = session.scalar(
-        select(ProcessDefinition)
-        .where(ProcessDefinition.key == model.key)
-        .order_by(ProcessDefinition.version.desc())
-        .limit(1)
-    )
+    former = _newest(session, model.key)
     if former is not None and former.digest == digest:
         return former
     deployment = Deployment(deployed_at=at, deployed_by_id=by)
@@ -141,14 +135,14 @@ def _media_type(name: str) -> str:
     return MEDIA_TYPES.get("." + name.rsplit(".", 1)[-1], "application/octet-stream")
 
 
+def _newest(session: Session, key: str) -> ProcessDefinition | None:
+    versions = select(ProcessDefinition).where(ProcessDefinition.key == key)
+    return session.scalar(versions.order_by(ProcessDefinition.version.desc()).limit(1))
+
+
 def latest(session: Session, key: str) -> ProcessDefinition:
     """:raises NotFound: no process of that key"""
-    found = session.scalar(
-        select(ProcessDefinition)
-        .where(ProcessDefinition.key == key)
-        .order_by(ProcessDefinition.version.desc())
-        .limit(1)
-    )
+    found = _newest(session, key)
     if found is None:
         raise NotFound("no-definition", f"没有编号为“{key}”的流程。", key=key)
     return found
@@ -173,10 +167,9 @@ def get(session: Session, definition_id: int) -> ProcessDefinition:
 
 def files(session: Session, definition: ProcessDefinition) -> dict[str, bytes]:
     """The files of a version, as they were deployed: diagram, forms, decisions, ledgers, templates."""
-    ledgers_ = {n for n in definition.resources if "." not in n}
     pinned = {
-        f"{n}.ledger.yaml" if n in ledgers_ else n: blobs.get(session, d)
-        for n, d in definition.resources.items()
+        n if "." in n else f"{n}.ledger.yaml": blobs.get(session, digest)  # a ledger is pinned by its name
+        for n, digest in definition.resources.items()
     }
     return {f"{definition.key}.bpmn": blobs.get(session, definition.bpmn_digest), **pinned}
 
@@ -193,9 +186,8 @@ class Loaded:
         self.forms = {name: forms.load(data) for name, data in content.items() if name.endswith(".form.json")}
         self.decisions = {name: dmn.load(data) for name, data in content.items() if name.endswith(".dmn")}
         self.templates = {name: data for name, data in content.items() if name.endswith(".docx")}
-        self.ledgers = {
-            name: ledgers.load(content[name]) for name in process_ledgers(self.process) if name in content
-        }
+        published = self.process.model.references()["ledger"]
+        self.ledgers = {name: ledgers.load(content[name]) for name in published if name in content}
 
     def decide(
         self, resource: str, decision: str, variables: Mapping[str, Any], now: datetime
@@ -203,10 +195,6 @@ class Loaded:
         """The decision's value, and the rules that matched as (table, number, id)."""
         result = self.decisions[resource].decide(decision, variables, now=local(now))
         return result.value, [[match.table, match.rule, match.rule_id] for match in result.matched]
-
-
-def process_ledgers(process: Process) -> set[str]:
-    return process.model.references()["ledger"]
 
 
 class Definitions:

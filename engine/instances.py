@@ -34,7 +34,6 @@ class ProcessInstance(Table):
         Index("ix_process_instance_started_by", "started_by_id", "started_at"),
         Index("ix_process_instance_business_key", "business_key"),
     )
-    __mapper_args__ = {"version_id_col": None}  # noqa: RUF012
 
     id: Mapped[int] = mapped_column(primary_key=True)
     definition_id: Mapped[int] = mapped_column(ForeignKey("process_definition.id"))
@@ -52,16 +51,15 @@ class ProcessInstance(Table):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(100))
     state: Mapped[str | None] = mapped_column(Text)
-    version: Mapped[int]
+    version: Mapped[int] = mapped_column()
     event_seq: Mapped[int] = mapped_column(default=0)
     event_hash: Mapped[str] = mapped_column(String(64), default=GENESIS)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
 
     @property
     def stream(self) -> str:
         return f"instance:{self.id}"
-
-
-ProcessInstance.__mapper__.version_id_col = ProcessInstance.__table__.c.version
 
 
 def get(session: Session, instance_id: int, *, lock: bool = False) -> ProcessInstance:

@@ -52,16 +52,15 @@ class WorkItem(Table):
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closing: Mapped[str | None] = mapped_column(String(20))
     completed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
-    version: Mapped[int]
+    version: Mapped[int] = mapped_column()
     event_seq: Mapped[int] = mapped_column(default=0)
     event_hash: Mapped[str] = mapped_column(String(64), default=GENESIS)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
 
     @property
     def stream(self) -> str:
         return f"work-item:{self.id}"
-
-
-WorkItem.__mapper__.version_id_col = WorkItem.__table__.c.version
 
 
 class ShownDocument(Table):
