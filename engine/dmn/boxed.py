@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.feel import Scope, conformed, tree
-from engine.feel.compiler import Code, compile_node, extend, size
+from engine.feel.compiler import Code, compile_node, extend
+from engine.feel.tree import size
 
 
 @dataclass(frozen=True, slots=True)

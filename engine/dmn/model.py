@@ -9,7 +9,8 @@ from typing import Any
 
 from engine.errors import NotFound
 from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed, tree
-from engine.feel.compiler import Closure, Code, compile_node, size
+from engine.feel.compiler import Closure, Code, compile_node
+from engine.feel.tree import size
 from engine.feel.types import resolved
 
 from . import xml

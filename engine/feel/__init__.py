@@ -17,7 +17,8 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from . import tree
-from .compiler import Code, Test, call, check_depth, compile_node, compile_tests, free_names
+from .analysis import check_depth, free_names
+from .compiler import Code, Test, call, compile_node, compile_tests
 from .functions import BUILT_IN
 from .lexer import FeelSyntaxError
 from .limits import MAX_RESULT, MAX_RESULT_DEPTH, MAX_SOURCE, FeelLimitError

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import operator as python
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
 from . import temporal, tree
 from .functions import BUILT_IN, BuiltIn
-from .limits import MAX_DEPTH, TEXT_STEP, FeelLimitError
+from .limits import TEXT_STEP, FeelLimitError
 from .operators import (
     ARITHMETIC,
     COMPARISONS,
@@ -28,6 +27,7 @@ from .operators import (
     order,
 )
 from .run import MAX_CALLS, Run, Scope
+from .tree import mentioned, size
 from .types import conformed, is_instance
 from .values import KINDS, NUMBERS, Function, Range, adopt, kind
 
@@ -645,87 +645,3 @@ _COMPILERS: dict[type, Callable[[Any], Code]] = {
 def extend(kind_of: type, compiler: Callable[[Any], Code]) -> None:
     """Teach the compiler another kind of node."""
     _COMPILERS[kind_of] = compiler
-
-
-# --- what a tree is made of ---
-
-
-def children(node: tree.Node) -> Iterator[tree.Node]:
-    """The nodes directly below."""
-    for field in fields(node):
-        yield from _nodes(getattr(node, field.name))
-
-
-def _nodes(value: Any) -> Iterator[tree.Node]:
-    if isinstance(value, tree.Node):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _nodes(item)
-
-
-def size(node: tree.Node) -> int:
-    """How many nodes a tree has: what evaluating it once costs."""
-    return 1 + sum(size(child) for child in children(node))
-
-
-def depth(node: tree.Node) -> int:
-    """Levels of a tree."""
-    return 1 + max((depth(child) for child in children(node)), default=0)
-
-
-def mentioned(node: tree.Node) -> frozenset[str]:
-    """Every name that occurs in a tree, declared ones included."""
-    found: set[str] = {node.name} if isinstance(node, tree.Name) else set()
-    for child in children(node):
-        found |= mentioned(child)
-    return frozenset(found)
-
-
-def free_names(node: tree.Node, bound: frozenset[str] = frozenset()) -> tuple[set[str], set[str]]:
-    """Names that the context must supply.
-
-    :returns: those surely meant as variables, and those in filters, which may be entries of the list's items
-    """
-    sure: set[str] = set()
-    maybe: set[str] = set()
-
-    def visit(node: tree.Node, bound: frozenset[str], into: set[str]) -> None:
-        if isinstance(node, tree.Name):
-            if node.name not in bound and node.name not in BUILT_IN:
-                into.add(node.name)
-        elif isinstance(node, tree.Filter):
-            visit(node.source, bound, into)
-            visit(node.condition, bound | {"item"}, maybe)
-        elif isinstance(node, (tree.For, tree.Quantified)):
-            for iterator in node.iterators:
-                for part in children(iterator):
-                    visit(part, bound, into)
-                bound |= {iterator.name}
-            visit(node.body, bound | {"partial"} if isinstance(node, tree.For) else bound, into)
-        elif isinstance(node, tree.FunctionLiteral):
-            if not node.external:
-                visit(node.body, bound | {name for name, _ in node.parameters}, into)
-        elif isinstance(node, tree.ContextLiteral):
-            for key, value in node.entries:
-                visit(value, bound, into)
-                bound |= {key}
-        elif isinstance(node, (tree.In, tree.Tests)):
-            for child in children(node):
-                visit(child, bound | {"?"}, into)
-        else:
-            for child in children(node):
-                visit(child, bound, into)
-
-    visit(node, bound, sure)
-    return sure, maybe - sure
-
-
-def check_depth(node: tree.Node) -> None:
-    """:raises FeelLimitError: a tree too deep to be evaluated"""
-    try:
-        deep = depth(node)
-    except RecursionError:
-        deep = MAX_DEPTH + 1
-    if deep > MAX_DEPTH:
-        raise FeelLimitError(f"表达式嵌套过深，最多 {MAX_DEPTH} 层。请拆成几个表达式。")

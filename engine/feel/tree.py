@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator as Iterating
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
@@ -222,3 +223,38 @@ class ContextType(Type):
 class FunctionType(Type):
     parameters: tuple[Type, ...] = ()
     result: Type = Type("Any")
+
+
+# --- what a tree is made of ---
+
+
+def children(node: Node) -> Iterating[Node]:
+    """The nodes directly below."""
+    for field in fields(node):
+        yield from _nodes(getattr(node, field.name))
+
+
+def _nodes(value: Any) -> Iterating[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)
+
+
+def size(node: Node) -> int:
+    """How many nodes a tree has: what evaluating it once costs."""
+    return 1 + sum(size(child) for child in children(node))
+
+
+def depth(node: Node) -> int:
+    """Levels of a tree."""
+    return 1 + max((depth(child) for child in children(node)), default=0)
+
+
+def mentioned(node: Node) -> frozenset[str]:
+    """Every name that occurs in a tree, declared ones included."""
+    found: set[str] = {node.name} if isinstance(node, Name) else set()
+    for child in children(node):
+        found |= mentioned(child)
+    return frozenset(found)
