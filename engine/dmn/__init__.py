@@ -2,7 +2,7 @@
 
 from .model import Decision, Model, load
 from .reading import Problem
-from .table import Match
+from .table import Consulted, Match
 from .xml import DmnError
 
-__all__ = ["Decision", "DmnError", "Match", "Model", "Problem", "load"]
+__all__ = ["Consulted", "Decision", "DmnError", "Match", "Model", "Problem", "load"]

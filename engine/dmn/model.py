@@ -16,7 +16,7 @@ from engine.feel.types import resolved
 from . import xml
 from .boxed import Typed
 from .reading import Definitions, Part, Problem, imports_of, names_of, read
-from .table import Deciding, Match
+from .table import Consulted, Deciding, Match
 from .xml import DmnError, Element
 
 Resolve = Callable[[str], bytes | None]
@@ -29,11 +29,15 @@ class Decision:
 
     :ivar value: None also where the standard defines an error; ``warnings`` says which
     :ivar matched: the rules that matched, in the order of evaluation
+    :ivar inputs: the input data that it used, or the arguments
+    :ivar consulted: the decision tables that were asked, in the order of evaluation
     """
 
     value: Any
     matched: tuple[Match, ...]
     warnings: tuple[str, ...]
+    inputs: Mapping[str, Any]
+    consulted: tuple[Consulted, ...]
 
 
 class Model:
@@ -133,6 +137,15 @@ class Model:
         """Names and types of the input data."""
         return {e.part.name: e.part.type for e in self._own if e.part.kind == "inputData"}
 
+    @property
+    def functions(self) -> dict[str, dict[str, tree.Type | None]]:
+        """Decision services and business knowledge models: names and types of their parameters."""
+        return {
+            e.part.name: dict(e.part.parameters) or {i.part.name: i.part.type for i in e.inputs}
+            for e in self._own
+            if e.part.kind in ("businessKnowledgeModel", "decisionService")
+        }
+
     def _find(self, name: str, *kinds: str) -> _Element:
         for element in self._own:
             if element.part.kind in kinds and name in (element.part.name, element.part.id):
@@ -161,7 +174,8 @@ class Model:
 
         def invoke(evaluation: _Evaluation) -> Any:
             function = evaluation.value(element)
-            return function.invoke([inputs.get(p) for p in function.parameters], evaluation.run)
+            evaluation.run.inputs = {p: inputs.get(p) for p in function.parameters}
+            return function.invoke(list(evaluation.run.inputs.values()), evaluation.run)
 
         return self._run(invoke, inputs, now)
 
@@ -174,7 +188,7 @@ class Model:
             value = checked(act(_Evaluation(self, inputs, run)))
         except RecursionError:
             raise FeelLimitError("决策或数据嵌套过深，已停止。") from None
-        return Decision(value, tuple(run.matched), tuple(warnings))
+        return Decision(value, tuple(run.matched), tuple(warnings), run.inputs, tuple(run.consulted))
 
 
 class _Element:
@@ -211,7 +225,7 @@ class _Evaluation:
     """
 
     def __init__(
-        self, model: Model, inputs: Mapping[str, Any], run: Run, given: dict[int, Any] | None = None
+        self, model: Model, inputs: Mapping[str, Any], run: Deciding, given: dict[int, Any] | None = None
     ) -> None:
         self.model = model
         self.inputs = inputs
@@ -246,6 +260,7 @@ class _Evaluation:
                     value = inner.get(part.name, _MISSING)
         if value is _MISSING:
             value = self.inputs.get(part.name)
+        self.run.inputs[part.name] = value
         fits, value = conformed(value, part.type, self.model.types)
         return (
             value if fits else self.run.warn(f"输入“{part.name}”不是 {part.type.name if part.type else ''}。")
@@ -292,7 +307,7 @@ class _Service(Function):
             fits, given[id(element)] = conformed(value, element.part.type, model.types)
             if not fits:
                 run.warn(f"决策服务“{part.name}”的输入“{element.part.name}”类型不符。")
-        evaluation = _Evaluation(model, {}, run, given)
+        evaluation = _Evaluation(model, {}, self._outer.run, given)
         values = {output.part.name: evaluation.value(output) for output in self._element.outputs}
         result = next(iter(values.values())) if len(values) == 1 else values
         if part.type is None:

@@ -75,13 +75,27 @@ class Match:
     rule_id: str
 
 
-class Deciding(Run):
-    """An evaluation that remembers which rules matched."""
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """A table that was asked.
 
-    __slots__ = ("matched",)
+    :ivar table: the decision or business knowledge model
+    :ivar inputs: the values of its input columns
+    """
+
+    table: str
+    inputs: tuple[Any, ...]
+
+
+class Deciding(Run):
+    """An evaluation that remembers what it was given, which tables it asked, and which rules matched."""
+
+    __slots__ = ("consulted", "inputs", "matched")
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self.inputs: dict[str, Any] = {}
+        self.consulted: list[Consulted] = []
         self.matched: list[Match] = []
 
 
@@ -114,6 +128,8 @@ class _Compiled:
             if allowed and value is not None and allowed(scope, value) is not True:
                 return run.warn(f"决策表“{node.label}”的输入不在允许的值之内。")
             values.append(value)
+        if isinstance(run, Deciding):
+            run.consulted.append(Consulted(node.label, tuple(values)))
         first_only = node.hit_policy == "FIRST"
         hits: list[int] = []
         run.spend(1 + len(self.rules) * max(1, len(values)))
@@ -206,4 +222,14 @@ def _compile(node: Table) -> Callable[[Scope], Any]:
 
 
 extend(Table, _compile)
-__all__ = ["AGGREGATORS", "HIT_POLICIES", "Deciding", "Input", "Match", "Output", "Rule", "Table"]
+__all__ = [
+    "AGGREGATORS",
+    "HIT_POLICIES",
+    "Consulted",
+    "Deciding",
+    "Input",
+    "Match",
+    "Output",
+    "Rule",
+    "Table",
+]
