@@ -37,10 +37,12 @@ class Problem:
     """Something in the model that cannot work.
 
     :ivar element: the id of the nearest element that has one
+    :ivar place: where it stands, in words
     """
 
     element: str | None
     message: str
+    place: str = ""
 
 
 @dataclass(slots=True)
@@ -132,7 +134,8 @@ class _Reader:
         holder: Element | None = element
         while holder is not None and not holder.get("id"):
             holder = holder.getparent()
-        self.definitions.problems.append(Problem(None if holder is None else holder.get("id"), message))
+        identity = None if holder is None else holder.get("id")
+        self.definitions.problems.append(Problem(identity, message, xml.place(element)))
 
     # --- types ---
 

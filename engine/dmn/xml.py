@@ -83,3 +83,45 @@ def text(element: Element | None) -> str:
 def name(element: Element) -> str:
     """The element's name, its spaces as FEEL reads them."""
     return " ".join((element.get("name") or "").split())
+
+
+_WORDS = {
+    "inputEntry": "输入第 {} 列",
+    "outputEntry": "输出第 {} 列",
+    "input": "输入第 {} 列",
+    "output": "输出第 {} 列",
+    "rule": "第 {} 条规则",
+}
+_NAMED = {
+    "contextEntry": "“{}”",
+    "decision": "决策“{}”",
+    "businessKnowledgeModel": "业务知识“{}”",
+    "decisionService": "决策服务“{}”",
+    "inputData": "输入“{}”",
+    "itemDefinition": "类型“{}”",
+}
+
+
+def holder(element: Element) -> str:
+    """Whose logic an element belongs to: the context entry around it, or the decision or other part."""
+    for around in element.iterancestors():
+        variable = child(around, "variable") if tag(around) == "contextEntry" else None
+        if variable is not None or (tag(around) in _NAMED and tag(around) != "contextEntry"):
+            return name(around if variable is None else variable)
+    return ""
+
+
+def place(element: Element) -> str:
+    """Where an element stands, in words: 决策“等次”，第 2 条规则，输入第 1 列."""
+    words: list[str] = []
+    for around in (element, *element.iterancestors()):
+        kind = tag(around)
+        parent = around.getparent()
+        if kind in _WORDS and parent is not None:
+            words.append(_WORDS[kind].format(list(children(parent, kind)).index(around) + 1))
+        elif kind == "contextEntry":
+            variable = child(around, "variable")
+            words.append("结果" if variable is None else _NAMED[kind].format(name(variable)))
+        elif kind in _NAMED:
+            words.append(_NAMED[kind].format(name(around)))
+    return "，".join(reversed(words))
