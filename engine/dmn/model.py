@@ -187,7 +187,7 @@ class Model:
         try:
             value = checked(act(_Evaluation(self, inputs, run)))
         except RecursionError:
-            raise FeelLimitError("决策或数据嵌套过深，已停止。") from None
+            raise FeelLimitError("depth", "决策或数据嵌套过深，已停止。") from None
         return Decision(value, tuple(run.matched), tuple(warnings), run.inputs, tuple(run.consulted))
 
 

@@ -144,7 +144,7 @@ def _guarded(code: Callable[[Scope], Any], scope: Scope) -> Any:
     try:
         return code(scope)
     except RecursionError:
-        raise FeelLimitError("表达式或数据嵌套过深，已停止。") from None
+        raise FeelLimitError("depth", "表达式或数据嵌套过深，已停止。") from None
 
 
 def checked(value: Any) -> Any:
@@ -159,10 +159,10 @@ def checked(value: Any) -> Any:
 
 def _count(value: Any, count: int, depth: int) -> int:
     if depth > MAX_RESULT_DEPTH:
-        raise FeelLimitError(f"结果嵌套过深，最多 {MAX_RESULT_DEPTH} 层。")
+        raise FeelLimitError("depth", f"结果嵌套过深，最多 {MAX_RESULT_DEPTH} 层。")
     count += len(value)
     if count > MAX_RESULT:
-        raise FeelLimitError(f"结果过大，最多 {MAX_RESULT} 个值。")
+        raise FeelLimitError("result", f"结果过大，最多 {MAX_RESULT} 个值。")
     for item in value.values() if type(value) is dict else value:
         if type(item) is list or type(item) is dict:
             count = _count(item, count, depth + 1)
@@ -187,7 +187,7 @@ class _Cache(Generic[T]):
         try:
             made = self._make(*key)
         except RecursionError:
-            raise FeelLimitError("表达式嵌套过深。请拆成几个表达式。") from None
+            raise FeelLimitError("nesting", "表达式嵌套过深。请拆成几个表达式。") from None
         with self._lock:
             self._entries[key] = made
             if len(self._entries) > _CACHED:

@@ -54,4 +54,4 @@ def check_depth(node: tree.Node) -> None:
     except RecursionError:
         deep = MAX_DEPTH + 1
     if deep > MAX_DEPTH:
-        raise FeelLimitError(f"表达式嵌套过深，最多 {MAX_DEPTH} 层。请拆成几个表达式。")
+        raise FeelLimitError("nesting", f"表达式嵌套过深，最多 {MAX_DEPTH} 层。请拆成几个表达式。")

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import temporal, tree
 from .functions import BUILT_IN, BuiltIn
-from .limits import TEXT_STEP, FeelLimitError
+from .limits import MAX_CALLS, TEXT_STEP, FeelLimitError
 from .operators import (
     ARITHMETIC,
     COMPARISONS,
@@ -26,7 +26,7 @@ from .operators import (
     number,
     order,
 )
-from .run import MAX_CALLS, Run, Scope
+from .run import Run, Scope
 from .tree import mentioned, size
 from .types import conformed, is_instance
 from .values import KINDS, NUMBERS, Function, Range, adopt, kind
@@ -563,7 +563,7 @@ class Closure(Function):
         run.spend(self._weight)
         run.depth += 1
         if run.depth > MAX_CALLS:
-            raise FeelLimitError(f"函数互相调用过深，最多 {MAX_CALLS} 层。")
+            raise FeelLimitError("calls", f"函数互相调用过深，最多 {MAX_CALLS} 层。")
         value = self._body(Scope(names, self._scope, run))
         run.depth -= 1
         return value

@@ -68,7 +68,9 @@ def tokens(source: str) -> list[Token]:
     :raises FeelLimitError: too long a source
     """
     if len(source) > MAX_SOURCE:
-        raise FeelLimitError(f"表达式过长：{len(source)} 个字符，最多 {MAX_SOURCE} 个。请拆成几个表达式。")
+        raise FeelLimitError(
+            "length", f"表达式过长：{len(source)} 个字符，最多 {MAX_SOURCE} 个。请拆成几个表达式。"
+        )
     found = []
     position = 0
     while position < len(source):

@@ -234,7 +234,7 @@ def add(left: Any, right: Any) -> Any:
             return _numbers(NUMBERS.add, left, right)
         if a == "string":
             if len(left) + len(right) > MAX_TEXT:
-                raise FeelLimitError(f"字符串过长，最多 {MAX_TEXT} 个字符。")
+                raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")
             return left + right
         if a in _DURATIONS:
             return _add_durations(left, right, 1)

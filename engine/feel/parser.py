@@ -184,7 +184,7 @@ class _Parser:
     def expression(self, power: int = 0) -> tree.Node:
         self.nesting += 1
         if self.nesting > MAX_NESTING:
-            raise FeelLimitError(f"表达式嵌套过深，最多 {MAX_NESTING} 层。请拆成几个表达式。")
+            raise FeelLimitError("nesting", f"表达式嵌套过深，最多 {MAX_NESTING} 层。请拆成几个表达式。")
         node = self.infix(self.prefix(), power)
         self.nesting -= 1
         return node
@@ -199,7 +199,9 @@ class _Parser:
             text = token.text
             chain += 1
             if chain > MAX_DEPTH:
-                raise FeelLimitError(f"表达式的运算过多，连续最多 {MAX_DEPTH} 个。请拆成几个表达式。")
+                raise FeelLimitError(
+                    "nesting", f"表达式的运算过多，连续最多 {MAX_DEPTH} 个。请拆成几个表达式。"
+                )
             binding = _POWER.get(text)
             if binding is not None:
                 if binding <= power:
@@ -476,7 +478,7 @@ class _Parser:
     def type(self) -> tree.Type:
         self.nesting += 1
         if self.nesting > MAX_NESTING:
-            raise FeelLimitError(f"类型嵌套过深，最多 {MAX_NESTING} 层。")
+            raise FeelLimitError("nesting", f"类型嵌套过深，最多 {MAX_NESTING} 层。")
         found = self.type_here()
         self.nesting -= 1
         return found

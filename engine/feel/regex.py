@@ -50,7 +50,7 @@ class Regex:
         """
         size = len(self.program)
         if size * (len(text) + 1) > MAX_STATES:
-            raise FeelLimitError("正则表达式与文本过大，无法匹配。请缩短其中之一。")
+            raise FeelLimitError("pattern", "正则表达式与文本过大，无法匹配。请缩短其中之一。")
         seen = bytearray(size * (len(text) + 1))
         start = 0
         while start <= len(text):
@@ -80,7 +80,7 @@ class Regex:
                 else:
                     budget -= 1
                     if budget < 0:
-                        raise FeelLimitError("正则表达式的匹配过于费时。请简化表达式。")
+                        raise FeelLimitError("pattern", "正则表达式的匹配过于费时。请简化表达式。")
                 code, first, second = program[at]
                 if code == _CHAR:
                     if position == length or not first(text[position]):  # type: ignore[operator]
@@ -250,7 +250,7 @@ class _Parser:
 
     def emit(self, code: int, first: object = None, second: object = None) -> int:
         if len(self.program) >= MAX_PROGRAM:
-            raise FeelLimitError("正则表达式过大。请简化表达式。")
+            raise FeelLimitError("pattern", "正则表达式过大。请简化表达式。")
         self.program.append((code, first, second))
         return len(self.program) - 1
 
@@ -269,7 +269,7 @@ class _Parser:
     def alternatives(self) -> None:
         self.depth += 1
         if self.depth > 50:
-            raise FeelLimitError("正则表达式嵌套过深，最多 50 层。")
+            raise FeelLimitError("pattern", "正则表达式嵌套过深，最多 50 层。")
         jumps = []
         while True:
             start = len(self.program)

@@ -36,7 +36,7 @@ def text_of(value: Any, spend: Callable[[int], None] = lambda steps: None) -> st
 def _write(value: Any, pieces: list[str], spend: Callable[[int], None]) -> None:
     spend(1)
     if len(pieces) > MAX_TEXT:
-        raise FeelLimitError(f"字符串过长，最多 {MAX_TEXT} 个字符。")
+        raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")
     of = kind(value)
     if value is None:
         pieces.append("null")

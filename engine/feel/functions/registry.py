@@ -113,11 +113,11 @@ class BuiltIn(Function):
         if type(value) is list:
             run.spend(len(value))
             if len(value) > MAX_ITEMS:
-                raise FeelLimitError(f"列表过长，最多 {MAX_ITEMS} 项。")
+                raise FeelLimitError("list", f"列表过长，最多 {MAX_ITEMS} 项。")
         elif type(value) is str:
             run.spend(len(value) // TEXT_STEP)
             if len(value) > MAX_TEXT:
-                raise FeelLimitError(f"字符串过长，最多 {MAX_TEXT} 个字符。")
+                raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")
         return value
 
 
