@@ -27,7 +27,7 @@ def string(run: Run, value: Any) -> str | None:
     return None if value is None else text_of(value, run.spend)
 
 
-@built_in("number(from: number)")
+@built_in("number(from: number) -> number")
 def number_itself(run: Run, value: Any) -> Any:
     return value
 
@@ -52,42 +52,42 @@ def number(run: Run, text: str, grouping: str | None = None, point: str | None =
     return NUMBERS.create_decimal(text)
 
 
-@built_in("date(from: string)")
+@built_in("date(from: string) -> date")
 def date_of_text(run: Run, text: str) -> Any:
     return temporal.read_date(text)
 
 
-@built_in("date(from: date|date and time)")
+@built_in("date(from: date|date and time) -> date")
 def date_of(run: Run, value: Any) -> Any:
     return temporal.make_date(value.year, value.month, value.day)
 
 
-@built_in("date(year: number, month: number, day: number)")
+@built_in("date(year: number, month: number, day: number) -> date")
 def date_of_parts(run: Run, year: Any, month: Any, day: Any) -> Any:
     return temporal.make_date(whole(year, "年"), whole(month, "月"), whole(day, "日"))
 
 
-@built_in("date and time(from: string)")
+@built_in("date and time(from: string) -> date and time")
 def date_and_time_of_text(run: Run, text: str) -> Any:
     return temporal.read_date_and_time(text)
 
 
-@built_in("date and time(from: date and time)")
+@built_in("date and time(from: date and time) -> date and time")
 def date_and_time_itself(run: Run, value: Any) -> Any:
     return value
 
 
-@built_in("date and time(from: date)")
+@built_in("date and time(from: date) -> date and time")
 def date_and_time_of_date(run: Run, value: Any) -> Any:
     return temporal.midnight(value, UTC)
 
 
-@built_in("date and time(date: date|date and time, time: time)")
+@built_in("date and time(date: date|date and time, time: time) -> date and time")
 def date_and_time(run: Run, day: Any, clock: Any) -> Any:
     return temporal.combine(day, clock)
 
 
-@built_in("date and time(date: date and time, timezone: string)")
+@built_in("date and time(date: date and time, timezone: string) -> date and time")
 def in_zone(run: Run, moment: Any, zone: str) -> Any:
     if isinstance(moment, WideDateTime) or moment.tzinfo is None:
         raise ValueError("日期时间应有时区")
@@ -96,7 +96,7 @@ def in_zone(run: Run, moment: Any, zone: str) -> Any:
 
 @built_in(
     "date and time(year: number, month: number, day: number, hour: number, minute: number, second: number, "
-    "time offset: days and time duration|Null?)"
+    "time offset: days and time duration|Null?) -> date and time"
 )
 def date_and_time_of_parts(
     run: Run, year: Any, month: Any, day: Any, hour: Any, minute: Any, second: Any, offset: Any = None
@@ -105,24 +105,24 @@ def date_and_time_of_parts(
     return temporal.combine(date, time_of_parts(run, hour, minute, second, offset))
 
 
-@built_in("time(from: string)")
+@built_in("time(from: string) -> time")
 def time_of_text(run: Run, text: str) -> Any:
     return temporal.read_time(text)
 
 
-@built_in("time(from: time|date and time)")
+@built_in("time(from: time|date and time) -> time")
 def time_of(run: Run, value: Any) -> Any:
     return temporal.make_time(
         value.hour, value.minute, value.second, temporal.nanosecond_of(value), value.tzinfo
     )
 
 
-@built_in("time(from: date)")
+@built_in("time(from: date) -> time")
 def time_of_date(run: Run, value: Any) -> Any:
     return temporal.make_time(0, 0, 0, 0, UTC)
 
 
-@built_in("time(hour: number, minute: number, second: number, offset: days and time duration|Null?)")
+@built_in("time(hour: number, minute: number, second: number, offset: days and time duration|Null?) -> time")
 def time_of_parts(run: Run, hour: Any, minute: Any, second: Any, offset: Any = None) -> Any:
     seconds = Decimal(second)
     nanosecond = int((seconds - int(seconds)) * temporal.SECOND)

@@ -35,12 +35,12 @@ def _clock(run: Run) -> Any:
     return run.now
 
 
-@built_in("now()")
+@built_in("now() -> date and time")
 def now(run: Run) -> Any:
     return _clock(run)
 
 
-@built_in("today()")
+@built_in("today() -> date")
 def today(run: Run) -> Any:
     return _clock(run).date()
 

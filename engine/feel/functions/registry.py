@@ -12,7 +12,17 @@ from ..values import Function, kind
 
 BUILT_IN: dict[str, BuiltIn] = {}
 Body = TypeVar("Body", bound=Callable[..., Any])
-_SIGNATURE = re.compile(r"([^(]+)\((.*)\)")
+_SIGNATURE = re.compile(r"([^(]+)\(([^)]*)\)(?: -> (.+))?")
+_RESULTS = {
+    "Decimal": "number",
+    "str": "string",
+    "bool": "boolean",
+    "list": "list",
+    "dict": "context",
+    "Range": "range",
+    "date": "date",
+    "YearsMonthsDuration": "years and months duration",
+}
 
 
 class Parameter:
@@ -40,9 +50,15 @@ class Parameter:
 
 
 class Overload:
-    def __init__(self, parameters: list[Parameter], body: Callable[..., Any]) -> None:
+    """:ivar result: the kind of what it gives where that is always the same, otherwise None"""
+
+    def __init__(
+        self, parameters: list[Parameter], body: Callable[..., Any], result: str | None = None
+    ) -> None:
         self.parameters = parameters
         self.body = body
+        annotated = str(body.__annotations__.get("return", "")).partition(" | ")[0].partition("[")[0]
+        self.result = result or _RESULTS.get(annotated)
         self.required = sum(1 for p in parameters if not p.optional)
         self.variadic = bool(parameters) and parameters[-1].variadic
 
@@ -124,7 +140,8 @@ class BuiltIn(Function):
 def built_in(*signatures: str) -> Callable[[Body], Body]:
     """Declare a function, for example ``@built_in("substring(string: string, start position: number, length: number?)")``.
 
-    The body gets the run and then the arguments in order. ``?`` marks an argument that may be left out, ``...`` one that repeats.
+    The body gets the run and then the arguments in order. ``?`` marks an argument that may be left out, ``...`` one that repeats;
+    ``-> date`` the kind of the result where Python's annotation does not say it.
     A ``ValueError`` of the body is a null and its text the warning.
     """
 
@@ -134,7 +151,7 @@ def built_in(*signatures: str) -> Callable[[Body], Body]:
             assert match, signature
             name, inner = match[1], match[2]
             parameters = [Parameter(part) for part in inner.split(",")] if inner else []
-            BUILT_IN.setdefault(name, BuiltIn(name)).overloads.append(Overload(parameters, body))
+            BUILT_IN.setdefault(name, BuiltIn(name)).overloads.append(Overload(parameters, body, match[3]))
         return body
 
     return declare
