@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 from . import tree
@@ -73,23 +74,37 @@ def parse_unary_tests(source: str, specials: Iterable[str] = ()) -> tree.Tests:
     return parser.whole(parser.unary_tests)
 
 
+_Specials = dict[str, tuple[tuple[tuple[str, ...], str], ...]]
+"""First word -> the special names that begin with it, the longest first: their words, and the name."""
+
+
+def _learn(specials: _Specials, name: str) -> None:
+    parts = words(name)
+    if parts:
+        known = (*specials.get(parts[0], ()), (parts, name))
+        specials[parts[0]] = tuple(sorted(known, key=lambda entry: -len(entry[0])))
+
+
+@lru_cache(maxsize=100)
+def _by_first_word(names: frozenset[str]) -> _Specials:
+    """Those of a scope and the built-in ones; every cell of a model asks for the same."""
+    specials: _Specials = {}
+    for name in (*_BUILT_IN_SPECIALS, *sorted(names)):
+        _learn(specials, name)
+    return specials
+
+
 class _Parser:
     def __init__(self, source: str, specials: Iterable[str]) -> None:
         self.source = source
         self.tokens = tokens(source)
         self.index = 0
         self.nesting = 0
-        self.specials: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-        for name in (*_BUILT_IN_SPECIALS, *specials):
-            self.learn(name)
+        self.specials = dict(_by_first_word(frozenset(specials)))
 
     def learn(self, name: str) -> None:
         """Take a special name into scope."""
-        parts = words(name)
-        if parts:
-            known = self.specials.setdefault(parts[0], [])
-            known.append((parts, name))
-            known.sort(key=lambda entry: -len(entry[0]))
+        _learn(self.specials, name)
 
     # --- tokens ---
 

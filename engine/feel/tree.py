@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterator as Iterating
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 
@@ -230,8 +231,13 @@ class FunctionType(Type):
 
 def children(node: Node) -> Iterating[Node]:
     """The nodes directly below."""
-    for field in fields(node):
-        yield from _nodes(getattr(node, field.name))
+    for name in _field_names(type(node)):
+        yield from _nodes(getattr(node, name))
+
+
+@cache
+def _field_names(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _nodes(value: Any) -> Iterating[Node]:
