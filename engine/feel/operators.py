@@ -6,7 +6,7 @@ Functions return None where FEEL says null; the caller tells why.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, timedelta
+from datetime import UTC, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -16,7 +16,6 @@ from .values import (
     NUMBERS,
     Function,
     Range,
-    WideDate,
     YearsMonthsDuration,
     kind,
 )
@@ -65,14 +64,11 @@ def _same_kind(of: str, left: Any, right: Any, spend: Callable[[int], None] | No
             spend(1 + len(left))
         return left.keys() == right.keys() and _all_equal(((v, right[k]) for k, v in left.items()), spend)
     if of == "range":
-        ends = (left.start_included, left.end_included) == (right.start_included, right.end_included)
-        return ends and bool(equal(left.start, right.start)) and bool(equal(left.end, right.end))
-    if of == "time":
-        return _time_key(left) == _time_key(right)
-    if of == "date and time":
-        return (left.tzinfo is None) == (right.tzinfo is None) and temporal.instant(left) == temporal.instant(
-            right
+        return _range_form(left) == _range_form(right) and _all_equal(
+            ((left.start, right.start), (left.end, right.end)), spend
         )
+    if of in ("time", "date and time"):
+        return (left.tzinfo is None) == (right.tzinfo is None) and order(left, right) == 0
     if isinstance(left, Function):
         return left is right
     return bool(left == right)
@@ -82,11 +78,8 @@ def _all_equal(pairs: Any, spend: Callable[[int], None] | None) -> bool:
     return all(equal(left, right, spend) for left, right in pairs)
 
 
-def _time_key(value: Any) -> tuple[object, int]:
-    offset = temporal.offset_of(value)
-    if offset is None:
-        return value.tzinfo, temporal.nanoseconds_of_day(value)
-    return "offset", temporal.nanoseconds_of_day(value) - offset
+def _range_form(value: Range) -> tuple[str, bool, bool]:
+    return value.operator, value.start_included, value.end_included
 
 
 # --- order ---
@@ -111,19 +104,35 @@ def order(left: Any, right: Any) -> int | None:
                 return None
         elif of == "date":
             a, b = temporal.day_number(left), temporal.day_number(right)
-        elif of == "date and time":
-            if (left.tzinfo is None) != (right.tzinfo is None):
-                return None
-            a, b = temporal.instant(left), temporal.instant(right)
-        elif of == "time":
-            (left_zone, a), (right_zone, b) = _time_key(left), _time_key(right)
-            if left_zone != right_zone:
-                return None
+        elif of in ("time", "date and time"):
+            return _order_of_clocks(left, right)
         elif of == "days and time duration":
             a, b = temporal.nanoseconds(left), temporal.nanoseconds(right)
         else:
             return None
     return -1 if a < b else 1 if a > b else 0
+
+
+def _order_of_clocks(left: Any, right: Any) -> int | None:
+    """Two times, or two dates and times, by whole seconds, the unit of ``valuet`` and ``valuedt`` (10.3.2.3.4, 10.3.2.3.6).
+
+    One without a zone is taken to be in the zone of the other (table 54). Times in zones of different names have no order, as the
+    offset of such a zone depends on the day.
+    """
+    a, b = _reading(left), _reading(right)
+    if left.tzinfo is not None and right.tzinfo is not None and left.tzinfo != right.tzinfo:
+        left_offset, right_offset = temporal.offset_of(left), temporal.offset_of(right)
+        if left_offset is None or right_offset is None:
+            return None
+        a -= left_offset // temporal.SECOND
+        b -= right_offset // temporal.SECOND
+    return -1 if a < b else 1 if a > b else 0
+
+
+def _reading(value: Any) -> int:
+    """What the calendar and the clock show, in seconds."""
+    days = temporal.day_number(value) if kind(value) == "date and time" else 0
+    return days * 86_400 + temporal.seconds_of_day(value)
 
 
 def less(left: Any, right: Any) -> bool | None:
@@ -166,28 +175,28 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool | None]] = {
 
 def interval(start: Any, end: Any, start_included: bool, end_included: bool) -> Range | None:
     """``[start..end]``; None for ends that have no order."""
-    if start is None or end is None:
-        return Range(start, end, start_included, end_included, undefined=True)
-    if order(start, end) is None:
+    if start is not None and end is not None and order(start, end) is None:
         return None
     return Range(start, end, start_included, end_included)
 
 
-def half_range(operator: str, end: Any) -> Range | None:
-    """``(< end)`` and its like."""
+def half_range(operator: str, end: Any) -> Range:
+    """``(< end)`` and its like; ``(!= end)`` is everything beside its one end."""
     if operator == "=":
-        return Range(end, end, True, True)
+        return Range(end, end, True, True, operator)
     if operator in ("<", "<="):
-        return Range(None, end, False, operator == "<=")
+        return Range(None, end, False, operator == "<=", operator)
     if operator in (">", ">="):
-        return Range(end, None, operator == ">=", False)
-    return None
+        return Range(end, None, operator == ">=", False, operator)
+    return Range(end, end, False, False, operator)
 
 
 def contains(interval_: Range, value: Any) -> bool | None:
     """Whether a value lies in a range; None where that has no answer."""
     if interval_.undefined:
         return None
+    if interval_.operator == "!=":
+        return unequal(value, interval_.end)
     if interval_.start is not None:
         found = order(value, interval_.start)
         if found is None:
@@ -344,22 +353,20 @@ def _shift(of: str, value: Any, duration: Any, sign: int) -> Any:
 
 
 def _distance(left: Any, right: Any) -> Any:
-    dates = [isinstance(v, WideDate) or type(v) is date for v in (left, right)]
-    if all(dates):
-        return temporal.make_duration((temporal.day_number(left) - temporal.day_number(right)) * temporal.DAY)
-    # A date beside a date and time is its midnight, in UTC where the other has a zone.
-    if dates[0]:
-        left = temporal.midnight(left, UTC if right.tzinfo else None)
-    if dates[1]:
-        right = temporal.midnight(right, UTC if left.tzinfo else None)
+    left, right = (temporal.midnight(v, UTC) if kind(v) == "date" else v for v in (left, right))
     if (left.tzinfo is None) != (right.tzinfo is None):
         return None
     return temporal.make_duration(temporal.instant(left) - temporal.instant(right))
 
 
 def _time_distance(left: Any, right: Any) -> Any:
-    (left_zone, a), (right_zone, b) = _time_key(left), _time_key(right)
-    return temporal.make_duration(a - b) if left_zone == right_zone else None
+    a, b = temporal.nanoseconds_of_day(left), temporal.nanoseconds_of_day(right)
+    if left.tzinfo != right.tzinfo:
+        left_offset, right_offset = temporal.offset_of(left), temporal.offset_of(right)
+        if left_offset is None or right_offset is None:
+            return None
+        a, b = a - left_offset, b - right_offset
+    return temporal.make_duration(a - b)
 
 
 def _scale(duration: Any, by: Any, operation: Callable[[Decimal, Decimal], Decimal]) -> Any:
@@ -411,7 +418,7 @@ _DATE_PARTS: dict[str, Callable[[Any], Any]] = {
 _TIME_PARTS: dict[str, Callable[[Any], Any]] = {
     "hour": lambda v: Decimal(v.hour),
     "minute": lambda v: Decimal(v.minute),
-    "second": lambda v: Decimal(v.second),
+    "second": lambda v: v.second + Decimal(temporal.nanosecond_of(v)) / temporal.SECOND,
     "time offset": _time_offset,
     "timezone": _zone_name,
 }

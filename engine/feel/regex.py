@@ -226,13 +226,31 @@ def _any_of(tests: list[Test]) -> Test:
     return tests[0] if len(tests) == 1 else lambda c: any(test(c) for test in tests)
 
 
+def _without_spaces(pattern: str) -> str:
+    """The pattern as the flag ``x`` wants it: without spaces, except those in character classes."""
+    kept: list[str] = []
+    brackets, escaped = 0, False
+    for sign in pattern:
+        if not brackets and sign in _SPACES:
+            continue
+        kept.append(sign)
+        if escaped:
+            escaped = False
+        elif sign == "\\":
+            escaped = True
+        elif sign == "[":
+            brackets += 1
+        elif sign == "]" and brackets:
+            brackets -= 1
+    return "".join(kept)
+
+
 class _Parser:
     def __init__(self, pattern: str, flags: str) -> None:
         self.literal = "q" in flags
         self.dot_all = "s" in flags
         self.ignore_case = "i" in flags
-        self.free = "x" in flags and not self.literal
-        self.pattern = pattern
+        self.pattern = _without_spaces(pattern) if "x" in flags and not self.literal else pattern
         self.index = 0
         self.groups = 0
         self.closed: set[int] = set()
@@ -255,8 +273,6 @@ class _Parser:
         return len(self.program) - 1
 
     def peek(self) -> str:
-        while self.free and self.pattern[self.index : self.index + 1] in tuple(_SPACES):
-            self.index += 1
         return self.pattern[self.index : self.index + 1]
 
     def take(self) -> str:
@@ -455,8 +471,6 @@ class _Parser:
             self.index += 1
             if sign == "]":
                 break
-            if self.free and sign in _SPACES:
-                continue
             if sign == "-" and self.pattern[self.index : self.index + 1] == "[":
                 self.index += 1
                 without = self.char_class()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +23,7 @@ DAY = 86_400 * SECOND
 MAX_YEAR = 999_999_999
 MAX_MONTHS = 10**15
 MAX_DURATION = 10**33  # nanoseconds
+MAX_OFFSET = timedelta(hours=14)  # from UTC, as XML Schema and table 66 have it
 
 _YEAR = r"(?P<year>-?(?:[1-9][0-9]{4,8}|[0-9]{4}))"
 _DATE = rf"{_YEAR}-(?P<month>[0-9]{{2}})-(?P<day>[0-9]{{2}})"
@@ -50,19 +50,20 @@ def days_of_month(year: int, month: int) -> int:
 
 def make_date(year: int, month: int, day: int) -> AnyDate:
     """:raises ValueError: no such day"""
-    if 1 <= year <= 9999:
-        return date(year, month, day)
     if abs(year) > MAX_YEAR or not 1 <= month <= 12 or not 1 <= day <= days_of_month(year, month):
         raise ValueError("没有这一天")
-    return WideDate(year, month, day)
+    return date(year, month, day) if 1 <= year <= 9999 else WideDate(year, month, day)
 
 
 def make_time(
     hour: int, minute: int, second: int, nanosecond: int = 0, zone: tzinfo | None = None
 ) -> AnyTime:
     """:raises ValueError: no such time"""
-    plain = time(hour, minute, second, nanosecond // 1000, zone)
-    return WideTime(hour, minute, second, nanosecond, zone) if nanosecond % 1000 else plain
+    if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60):
+        raise ValueError("没有这个时刻")
+    if nanosecond % 1000:
+        return WideTime(hour, minute, second, nanosecond, zone)
+    return time(hour, minute, second, nanosecond // 1000, zone)
 
 
 def combine(day: Any, clock: Any) -> AnyDateTime:
@@ -123,10 +124,15 @@ def nanosecond_of(value: Any) -> int:
     return value.microsecond * 1000 if wide is None else int(wide)
 
 
+def seconds_of_day(value: Any) -> int:
+    """Whole seconds since midnight."""
+    seconds: int = (value.hour * 60 + value.minute) * 60 + value.second
+    return seconds
+
+
 def nanoseconds_of_day(value: Any) -> int:
     """Since midnight."""
-    seconds: int = (value.hour * 60 + value.minute) * 60 + value.second
-    return seconds * SECOND + nanosecond_of(value)
+    return seconds_of_day(value) * SECOND + nanosecond_of(value)
 
 
 def nanoseconds(value: AnyDuration) -> int:
@@ -207,20 +213,17 @@ def zone_named(text: str | None) -> tzinfo | None:
     hours, minutes, *rest = text[1:].split(":")
     seconds = int(rest[0]) if rest else 0
     offset = timedelta(hours=int(hours), minutes=int(minutes), seconds=seconds)
-    if int(minutes) > 59 or seconds > 59 or offset > timedelta(hours=18):
+    if int(minutes) > 59 or seconds > 59 or offset > MAX_OFFSET:
         raise ValueError("没有这个时区")
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _time(match: re.Match[str]) -> AnyTime:
-    fraction = (match["fraction"] or "").ljust(9, "0")
-    return make_time(
-        int(match["hour"]),
-        int(match["minute"]),
-        int(match["second"]),
-        int(fraction),
-        zone_named(match["zone"]),
-    )
+def _time(match: re.Match[str]) -> tuple[AnyTime, int]:
+    """The time of a text, and the days to add to its date: 24:00:00 is midnight of the next day."""
+    hour, minute, second = (int(match[part]) for part in ("hour", "minute", "second"))
+    nanosecond = int((match["fraction"] or "").ljust(9, "0"))
+    days = 1 if hour == 24 and not (minute or second or nanosecond) else 0
+    return make_time(hour - 24 * days, minute, second, nanosecond, zone_named(match["zone"])), days
 
 
 def read_date(text: str) -> AnyDate:
@@ -236,7 +239,7 @@ def read_time(text: str) -> AnyTime:
     match = _TIME_TEXT.fullmatch(text)
     if not match:
         raise ValueError("不是时间，应为 18:00:00 的形式")
-    return _time(match)
+    return _time(match)[0]
 
 
 def read_date_and_time(text: str) -> AnyDateTime:
@@ -248,7 +251,10 @@ def read_date_and_time(text: str) -> AnyDateTime:
     if not match:
         raise ValueError("不是日期时间，应为 2026-04-30T18:00:00 的形式")
     day = make_date(int(match["year"]), int(match["month"]), int(match["day"]))
-    return combine(day, _time(match)) if match["hour"] else midnight(day)
+    if not match["hour"]:
+        return midnight(day)
+    clock, days = _time(match)
+    return combine(day_of(day_number(day) + days) if days else day, clock)
 
 
 def read_duration(text: str) -> AnyDuration | YearsMonthsDuration:
@@ -377,17 +383,10 @@ def _clock(amount: int, zone: tzinfo | None) -> AnyTime:
 
 
 def months_between(start: Any, end: Any) -> YearsMonthsDuration:
-    """Whole months from one date, or date and time, to another."""
+    """Whole months from one date to another; of a date and time, its date counts."""
     months = (end.year - start.year) * 12 + end.month - start.month
-    start_rest = (start.day, nanoseconds_of_day(start) if hasattr(start, "hour") else 0)
-    end_rest = (end.day, nanoseconds_of_day(end) if hasattr(end, "hour") else 0)
-    if months > 0 and end_rest < start_rest:
+    if months > 0 and end.day < start.day:
         months -= 1
-    elif months < 0 and end_rest > start_rest:
+    elif months < 0 and end.day > start.day:
         months += 1
     return YearsMonthsDuration(months)
-
-
-def decimal_seconds(value: AnyDuration) -> Decimal:
-    """The length of a duration in seconds."""
-    return Decimal(nanoseconds(value)) / SECOND

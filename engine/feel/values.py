@@ -90,16 +90,23 @@ class WideDuration:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """An interval; an end that is None is unbounded.
+    """An interval (10.3.2.7).
 
-    :ivar undefined: an end was null without being meant as unbounded, so nothing can be said to be in it
+    :ivar start: None for one without a start, such as ``(< 10)``
+    :ivar end: None for one without an end, such as ``(> 10)``
+    :ivar operator: of a range written as ``(< 10)``, which is never equal to one written with two ends (table 53)
     """
 
     start: Any
     end: Any
     start_included: bool
     end_included: bool
-    undefined: bool = False
+    operator: str = ""
+
+    @property
+    def undefined(self) -> bool:
+        """Whether an end was null without being meant as unbounded: nothing can be said to be in it."""
+        return not self.operator and (self.start is None or self.end is None)
 
 
 class Function:

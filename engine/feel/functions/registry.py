@@ -83,12 +83,11 @@ class Overload:
             return None
         bound: list[Any] = []
         for parameter in self.parameters:
-            if parameter.name not in given:
-                if not parameter.optional:
-                    return None
+            if parameter.optional and parameter.name not in given:
                 bound.append(None)
                 continue
-            fits, value = parameter.fit(given.pop(parameter.name), coerce)
+            # One that is not given is null (10.3.2.13.5).
+            fits, value = parameter.fit(given.pop(parameter.name, None), coerce)
             if not fits:
                 return None
             bound.append(value)
