@@ -8,7 +8,8 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -19,11 +20,22 @@ from typing import Any
 import click
 from cryptography.x509 import load_pem_x509_certificates
 
-from engine import Finding, LvzeError, ProcessEngine, Refused, SettableClock, Settings, dmn, feel
+from engine import (
+    Finding,
+    LvzeError,
+    ProcessEngine,
+    Refused,
+    SettableClock,
+    Settings,
+    SystemClock,
+    dmn,
+    feel,
+)
 from engine.clock import SHANGHAI, local
 from engine.documents import fonts, verification
 from engine.documents.pdf import Renderer
 from engine.documents.templates import Template
+from engine.feel import json as feel_json
 from engine.organisation import demo
 from engine.shipped import DOC_TEMPLATES, PROCESSES
 from web.play import SEALED, YEAR, open_demo, play
@@ -247,44 +259,151 @@ def _print_findings(findings: list[Finding]) -> None:
 # ---------------------------------------------------------------- expressions and decisions
 
 
-@main.command("feel")
+@main.command(
+    "feel", context_settings={"ignore_unknown_options": True}
+)  # an expression may begin with a minus
 @click.argument("expression")
-@click.option("--context", default="{}", help="JSON 对象：表达式里可用的变量。")
-def feel_(expression: str, context: str) -> None:
-    """计算一个 FEEL 表达式。"""
+@click.option(
+    "--context",
+    default="{}",
+    metavar="JSON",
+    help="表达式里可用的变量，JSON 对象；@文件，或 - 从标准输入读。",
+)
+@click.option("--unary", metavar="JSON", help="把表达式当作决策表的单元格，判断这个值是否符合。")
+def feel_(expression: str, context: str, unary: str | None) -> None:
+    """计算一个 FEEL 表达式，以 JSON 输出它的值；提示写到标准错误。"""
+    variables, now = _json_object(context), local(SystemClock().now())
     warnings: list[str] = []
-    value = feel.evaluate(
-        expression, _json_object(context), warnings=warnings, now=datetime.now().astimezone()
+    try:
+        if unary is None:
+            value = feel.evaluate(expression, variables, warnings=warnings, now=now)
+        else:
+            test = feel.compile_unary_tests(expression, variables)
+            value = test.matches(_json(unary), variables, warnings, now=now)
+    except feel.FeelSyntaxError as error:
+        raise Refusal(f"{error}\n{_pointed(expression, error)}") from None
+    click.echo(feel_json.text(value))
+    _warn(warnings)
+
+
+def _pointed(source: str, error: feel.FeelSyntaxError) -> str:
+    """The line of the error and a caret under its column; a Chinese character is two columns wide."""
+    line = f"{source} ".split("\n")[error.line - 1].rstrip("\r")
+    wide = {"W": "  ", "F": "  "}
+    before = (
+        char if char == "\t" else wide.get(unicodedata.east_asian_width(char), " ")
+        for char in line[: error.column - 1]
+        if not unicodedata.combining(char)
     )
-    click.echo(feel.text_of(value))
-    for warning in warnings:
-        click.secho(warning, fg="yellow", err=True)
+    return f"  {line.rstrip()}\n  {''.join(before)}^"
 
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("decision")
-@click.option("--input", "given", default="{}", help="JSON 对象：输入数据。")
-def decide(file: Path, decision: str, given: str) -> None:
-    """用一个 DMN 文件作出决策。"""
-    model = dmn.load(
-        file.read_bytes(), resolve=lambda location: (file.parent / Path(location).name).read_bytes()
+@click.argument("decision", required=False)
+@click.option(
+    "--input", "given", default="{}", metavar="JSON", help="输入，JSON 对象；@文件，或 - 从标准输入读。"
+)
+def decide(file: Path, decision: str | None, given: str) -> None:
+    """用一个 DMN 文件作出决策（或调用决策服务、业务知识），以 JSON 输出值、命中的规则和提示。
+
+    不写决策名称，就列出文件里有什么。引用的 .dmn 文件要放在同一个文件夹里。声明为日期、时间、时长的输入，用 JSON 文字写。
+    """
+    files = {file.name: file} | {
+        path.name: path for path in file.absolute().parent.glob("*.dmn") if path.is_file()
+    }
+    # The file itself goes by a name that ends so, whatever it is called.
+    name = file.name if file.suffix == ".dmn" else f"{file.name}.dmn"
+    folder = dmn.Folder({one: path.read_bytes() for one, path in files.items()} | {name: file.read_bytes()})
+    model = folder.load(name)
+    if decision is None:
+        click.echo(feel_json.text(_offers(model), indent=1))
+        _warn(_located(name, problem) for problem in model.problems)
+        return
+    inputs, now = _json_object(given), local(SystemClock().now())
+    if decision in model.functions:
+        found = model.call(decision, model.from_json(inputs, decision), now=now)
+    else:
+        found = model.decide(decision, model.from_json(inputs), now=now)
+    met = [problem for problem in model.problems if problem.message in found.warnings]
+    if met:  # an answer that a typing error decided is none
+        raise Refusal("\n错误：".join(_located(name, problem) for problem in met))
+    rules = {(sheet.table, row.number, row.id): row for sheet in folder.sheets(name) for row in sheet.rows}
+    click.echo(
+        feel_json.text(
+            {
+                "value": found.value,
+                "matched": [_match_json(match, rules) for match in found.matched],
+                "warnings": list(found.warnings),
+            },
+            indent=1,
+        )
     )
-    found = model.decide(decision, _json_object(given), now=datetime.now().astimezone())
-    click.echo(feel.text_of(found.value))
-    for warning in found.warnings:
-        click.secho(warning, fg="yellow", err=True)
+    _warn(found.warnings)
 
 
-def _json_object(text: str) -> Mapping[str, Any]:
-    from decimal import Decimal
+def _match_json(match: dmn.Match, rules: Mapping[tuple[str, int, str], dmn.Row]) -> dict[str, Any]:
+    row = rules.get((match.table, match.rule, match.rule_id))
+    notes = [note for note in row.annotations if note] if row is not None else []
+    return {"table": match.table, "rule": match.rule, "id": match.rule_id or None} | (
+        {"annotations": notes} if notes else {}
+    )
 
+
+def _offers(model: dmn.Model) -> dict[str, Any]:
+    """What a file has to be asked for, and with what."""
+
+    def typed(names: Mapping[str, feel.tree.Type | None]) -> list[dict[str, str]]:
+        return [
+            {"name": name, "type": "Any" if type_ is None else type_.name} for name, type_ in names.items()
+        ]
+
+    return {
+        "name": model.name,
+        "decisions": [{"name": name} for name in model.decisions],
+        "inputs": typed(model.inputs),
+        "functions": [{"name": name, "parameters": typed(takes)} for name, takes in model.functions.items()],
+    }
+
+
+def _located(file: str, problem: dmn.Problem) -> str:
+    element = f"（{problem.element}）" if problem.element else ""
+    return f"{file}：{problem.place}{element}：{problem.message}"
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        click.secho(f"提示：{warning}", fg="yellow", err=True)
+
+
+def _json(given: str) -> Any:
+    """JSON as it is typed, from @file, or from - the standard input.
+
+    :raises Refusal: with line and column
+    """
+    source = "JSON"
     try:
-        value = json.loads(text, parse_float=Decimal)
+        if given == "-":
+            source, given = "标准输入", sys.stdin.buffer.read().decode("utf-8-sig")
+        elif given.startswith("@"):
+            source, given = given[1:], Path(given[1:]).read_text(encoding="utf-8-sig")
+        return feel_json.read(given)
+    except OSError as error:
+        raise Refusal(f"读不了“{source}”：{error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refusal(f"“{source}”不是 UTF-8 的文字。") from None
+    except json.JSONDecodeError as error:
+        raise Refusal(
+            f"{source} 第 {error.lineno} 行第 {error.colno} 列不是有效的 JSON：{error.msg}"
+        ) from None
     except ValueError as error:
-        raise click.BadParameter(f"不是有效的 JSON：{error}") from None
+        raise Refusal(f"{source} 不是有效的 JSON：{error}") from None
+
+
+def _json_object(given: str) -> Mapping[str, Any]:
+    value = _json(given)
     if not isinstance(value, dict):
-        raise click.BadParameter('应是 JSON 对象，形如 {"年度": 2026}。')
+        raise Refusal('应是 JSON 对象，形如 {"年度": 2026}。')
     return value
 
 
@@ -298,7 +417,7 @@ def _json_object(text: str) -> Mapping[str, Any]:
 @click.option("--pdf", type=click.Path(path_type=Path), help="同时输出 PDF。")
 def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
     """用 JSON 数据填写一个 Word 模板。"""
-    content = Template.load(template.read_bytes()).fill(_json_object(data.read_text(encoding="utf-8")))
+    content = Template.load(template.read_bytes()).fill(_json_object(f"@{data}"))
     output.write_bytes(content)
     if pdf is not None:
         with Renderer() as renderer:

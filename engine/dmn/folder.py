@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from . import xml
 from .model import Model, load
 from .reading import Import, imports_of
+from .sheet import Sheet, sheets
 from .xml import DmnError
 
 
@@ -28,6 +29,13 @@ class Folder:
         """
         found = self._imports(name)
         return load(self._files[name], resolve=lambda wanted: self._files[found[wanted]])
+
+    def sheets(self, name: str) -> list[Sheet]:
+        """The decision tables of a file and of what it imports, as they are written.
+
+        :raises DmnError: as ``load``
+        """
+        return [sheet for each in (name, *self.imported(name)) for sheet in sheets(self._files[each])]
 
     def imported(self, name: str) -> list[str]:
         """The names of the files that a file imports, itself or through others.

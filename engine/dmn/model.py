@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.errors import NotFound
-from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed, tree
+from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed, json, tree
 from engine.feel.compiler import Closure, Code, compile_node
 from engine.feel.tree import size
 from engine.feel.types import resolved
@@ -145,6 +145,22 @@ class Model:
             for e in self._own
             if e.part.kind in ("businessKnowledgeModel", "decisionService")
         }
+
+    def from_json(self, inputs: Mapping[str, Any], function: str | None = None) -> dict[str, Any]:
+        """Inputs as JSON has them, their texts made dates, times and durations where the model declares such.
+
+        :param function: a decision service or business knowledge model, whose parameters they are
+        """
+        declared = self.functions.get(function or "")
+        if declared is None:
+            data = [e for e in self._elements.values() if e.part.kind == "inputData"]
+            declared = {e.part.name: e.part.type for e in data} | self.inputs
+            for imported in self._files[self.namespace].imports:
+                nested = [e.part for e in data if e.namespace == imported.namespace]
+                declared[imported.name] = tree.ContextType(
+                    imported.name, tuple((part.name, part.type) for part in nested if part.type)
+                )
+        return {name: json.typed(value, declared.get(name), self.types) for name, value in inputs.items()}
 
     def _find(self, name: str, *kinds: str) -> _Element:
         for element in self._own:
