@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.feel import Scope, conformed, tree
+from engine.feel import BUILT_IN, Scope, conformed, tree
 from engine.feel.compiler import Code, compile_node, extend
 from engine.feel.tree import size
 
@@ -48,6 +48,17 @@ class BoxedFilter(tree.Node):
 
     source: tree.Node
     match: tree.Node
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedQuantified(tree.Node):
+    """Unlike FEEL's ``some`` and ``every``, null as soon as one condition is no boolean.
+
+    :ivar conditions: the loop that gives the condition for each item
+    """
+
+    quantifier: str
+    conditions: tree.For
 
 
 def _broken(node: Broken) -> Code:
@@ -113,8 +124,24 @@ def _filter(node: BoxedFilter) -> Code:
     return evaluate
 
 
+def _quantified(node: BoxedQuantified) -> Code:
+    conditions = compile_node(node.conditions)
+    three_valued = BUILT_IN["any" if node.quantifier == "some" else "all"]
+
+    def evaluate(scope: Scope) -> Any:
+        found = conditions(scope)
+        if found is None:
+            return None
+        if any(value is not None and type(value) is not bool for value in found):
+            return scope.run.warn("条件应为真或假。")
+        return three_valued.invoke([found], scope.run)
+
+    return evaluate
+
+
 extend(Broken, _broken)
 extend(Typed, _typed)
 extend(BoxedContext, _context)
 extend(BoxedConditional, _conditional)
 extend(BoxedFilter, _filter)
+extend(BoxedQuantified, _quantified)

@@ -11,7 +11,7 @@ from engine.feel.parser import is_special, parse, parse_unary_tests
 from engine.feel.run import Run
 
 from . import xml
-from .boxed import BoxedConditional, BoxedContext, BoxedFilter, Broken, Typed
+from .boxed import BoxedConditional, BoxedContext, BoxedFilter, BoxedQuantified, Broken, Typed
 from .table import AGGREGATORS, HIT_POLICIES, Input, Output, Rule, Table
 from .xml import DmnError, Element
 
@@ -286,7 +286,7 @@ class _Reader:
 
     def quantified(self, element: Element, label: str) -> tree.Node:
         body = self.inner(xml.child(element, "satisfies"), label)
-        return tree.Quantified(xml.tag(element), self.iterator(element, label), body)
+        return BoxedQuantified(xml.tag(element), tree.For(self.iterator(element, label), body))
 
     def table(self, element: Element, label: str) -> tree.Node:
         policy = element.get("hitPolicy") or "UNIQUE"

@@ -35,7 +35,7 @@ Code = Callable[[Scope], Any]
 Test = Callable[[Scope, Any], "bool | None"]
 
 _MISSING: Any = object()
-_KNOWN = frozenset(KINDS) - {float}
+_KNOWN = frozenset(KINDS) - {Decimal, float, int}
 
 
 def compile_node(node: tree.Node) -> Code:
@@ -259,7 +259,7 @@ def _in(node: tree.In) -> Code:
                 return True
             if found is None:
                 result = None
-        return result
+        return scope.run.warn(f"“in”不能判断 {kind(v)}。") if result is None else result
 
     return evaluate
 
@@ -527,7 +527,7 @@ def _quantified(node: tree.Quantified) -> Code:
                 return decisive
             if found is not (not decisive):
                 result = None
-        return result
+        return scope.run.warn(f"{node.quantifier} 的条件应为真或假。") if result is None else result
 
     return lambda scope: descend(0, scope)
 
@@ -538,7 +538,7 @@ def _quantified(node: tree.Quantified) -> Code:
 class Closure(Function):
     """A function written in FEEL, with the scope it was written in."""
 
-    __slots__ = ("_body", "_scope", "_types", "_weight")
+    __slots__ = ("_body", "_scope", "_weight", "parameter_types", "result_type")
 
     def __init__(
         self,
@@ -547,16 +547,18 @@ class Closure(Function):
         weight: int,
         scope: Scope,
         name: str = "",
+        result_type: tree.Type | None = None,
     ) -> None:
         super().__init__(name, tuple(name for name, _ in parameters))
-        self._types = tuple(type_ for _, type_ in parameters)
+        self.parameter_types = tuple(type_ for _, type_ in parameters)
+        self.result_type = result_type
         self._body = body
         self._weight = weight
         self._scope = scope
 
     def invoke(self, arguments: list[Any], run: Run) -> Any:
         names = {}
-        for name, type_, value in zip(self.parameters, self._types, arguments, strict=True):
+        for name, type_, value in zip(self.parameters, self.parameter_types, arguments, strict=True):
             fits, names[name] = conformed(value, type_, run.types)
             if not fits:
                 return run.warn(f"参数“{name}”不是 {type_.name if type_ else ''}。")

@@ -19,7 +19,11 @@ _NUMBER = re.compile(r"-?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 @built_in("not(negand: any)")
 def negated(run: Run, negand: Any) -> bool | None:
-    return not negand if type(negand) is bool else None
+    if type(negand) is bool:
+        return not negand
+    if negand is not None:
+        raise ValueError("应为真或假")
+    return None
 
 
 @built_in("string(from: any)")

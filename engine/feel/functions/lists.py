@@ -154,19 +154,21 @@ def mode(run: Run, *items: Any) -> list[Decimal]:
     return sorted(n for n, times in counts.items() if times == most)
 
 
-def _three_valued(values: list[Any], decisive: bool) -> bool | None:
+def _three_valued(values: list[Any], decisive: bool) -> bool:
     if any(value is decisive for value in values):
         return decisive
-    return None if any(value is not (not decisive) for value in values) else not decisive
+    if any(value is not (not decisive) for value in values):
+        raise ValueError("列表里应都是真或假")
+    return not decisive
 
 
 @built_in("all(list: list)", "all(b: any...)")
-def every(run: Run, *items: Any) -> bool | None:
+def every(run: Run, *items: Any) -> bool:
     return _three_valued(_flat(items), False)
 
 
 @built_in("any(list: list)", "any(b: any...)")
-def some(run: Run, *items: Any) -> bool | None:
+def some(run: Run, *items: Any) -> bool:
     return _three_valued(_flat(items), True)
 
 
