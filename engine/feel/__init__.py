@@ -25,7 +25,7 @@ from .limits import MAX_RESULT, MAX_RESULT_DEPTH, MAX_SOURCE, FeelLimitError
 from .parser import is_special, parse, parse_unary_tests
 from .run import Run, Scope
 from .types import conformed, is_instance
-from .values import Function, Range, YearsMonthsDuration, kind
+from .values import Function, Range, YearsMonthsDuration, adopt, kind
 from .writing import text_of
 
 __all__ = [
@@ -130,7 +130,7 @@ class UnaryTests:
 
         :raises FeelLimitError: it asks for too much
         """
-        return self.run(value, Scope(context, None, Run(warnings, now, types)))
+        return self.run(adopt(value), Scope(context, None, Run(warnings, now, types)))
 
     def run(self, value: Any, scope: Scope) -> bool:
         """As ``matches``, in a scope of the caller's.
@@ -145,28 +145,35 @@ def _guarded(code: Callable[[Scope], Any], scope: Scope) -> Any:
         return code(scope)
     except RecursionError:
         raise FeelLimitError("depth", "表达式或数据嵌套过深，已停止。") from None
+    except ArithmeticError:  # only numbers of the data that no function has seen get here
+        return scope.run.warn("数值超出范围。")
 
 
 def checked(value: Any) -> Any:
-    """A result that is not too big to hand out.
+    """A result to be handed out: of values of FEEL only, and not too big.
 
     :raises FeelLimitError: too many values in it, or too deep
     """
-    if type(value) is list or type(value) is dict:
-        _count(value, 0, 0)
-    return value
+    return _handed_out(value, [0], 0)
 
 
-def _count(value: Any, count: int, depth: int) -> int:
+def _handed_out(value: Any, count: list[int], depth: int) -> Any:
+    value = adopt(value)
+    of = type(value)
+    if of is not list and of is not dict:
+        return value
     if depth > MAX_RESULT_DEPTH:
         raise FeelLimitError("depth", f"结果嵌套过深，最多 {MAX_RESULT_DEPTH} 层。")
-    count += len(value)
-    if count > MAX_RESULT:
+    count[0] += len(value)
+    if count[0] > MAX_RESULT:
         raise FeelLimitError("result", f"结果过大，最多 {MAX_RESULT} 个值。")
-    for item in value.values() if type(value) is dict else value:
-        if type(item) is list or type(item) is dict:
-            count = _count(item, count, depth + 1)
-    return count
+    if of is list:
+        return [_handed_out(item, count, depth + 1) for item in value]
+    return {
+        str.__str__(key): _handed_out(item, count, depth + 1)
+        for key, item in value.items()
+        if issubclass(type(key), str)
+    }
 
 
 class _Cache(Generic[T]):

@@ -14,26 +14,23 @@ from . import temporal
 from .limits import MAX_TEXT, FeelLimitError
 from .values import (
     NUMBERS,
-    Function,
     Range,
     YearsMonthsDuration,
+    adopt,
     kind,
 )
 
+_NUMBERS = frozenset({Decimal, int, float})
 _DATES = frozenset({"date", "date and time"})
 _DURATIONS = frozenset({"days and time duration", "years and months duration"})
 
 
 def number(value: Any) -> Decimal | None:
     """A number as Decimal, None for anything else."""
-    kind_of = type(value)
-    if kind_of is Decimal:
-        return value  # type: ignore[no-any-return]
-    if kind_of is int:
-        return NUMBERS.create_decimal(value)
-    if kind_of is float and value - value == 0:
-        return Decimal(repr(value))
-    return None
+    if type(value) not in _NUMBERS:
+        return None
+    found = adopt(value)
+    return NUMBERS.create_decimal(found) if type(found) is int else found
 
 
 # --- equality ---
@@ -69,7 +66,7 @@ def _same_kind(of: str, left: Any, right: Any, spend: Callable[[int], None] | No
         )
     if of in ("time", "date and time"):
         return (left.tzinfo is None) == (right.tzinfo is None) and order(left, right) == 0
-    if isinstance(left, Function):
+    if of in ("function", "unknown"):  # of something foreign no method is called
         return left is right
     return bool(left == right)
 

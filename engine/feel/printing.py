@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import tree
-from .lexer import escape
+from .lexer import escape, words
 
 _PLAIN = (
     tree.Number,
@@ -38,7 +38,7 @@ def _all(nodes: tuple[Any, ...]) -> str:
 
 
 def _key(name: str) -> str:
-    return name if name.isidentifier() else escape(name)
+    return name if name.isidentifier() and words(name) == (name,) else escape(name)
 
 
 def _interval(node: tree.Interval) -> str:

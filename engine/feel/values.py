@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
@@ -150,33 +150,56 @@ def kind(value: Any) -> str:
     """The FEEL kind of a value: ``number``, ``string``, ..., ``function`` or, for something foreign, ``unknown``."""
     found = KINDS.get(type(value))
     if found is None:
-        found = "function" if isinstance(value, Function) else "unknown"
+        found = "function" if issubclass(type(value), Function) else "unknown"
     return found
 
 
+_TOO_GREAT = 10**6145
+_DATE_FIELDS = (date.year, date.month, date.day)
+_TIME_FIELDS = (time.hour, time.minute, time.second, time.microsecond, time.tzinfo)
+_DATETIME_FIELDS = tuple(
+    getattr(datetime, name)
+    for name in ("year", "month", "day", "hour", "minute", "second", "microsecond", "tzinfo")
+)
+_TIMEDELTA_FIELDS = (timedelta.days, timedelta.seconds, timedelta.microseconds)
+
+
+def _rebuild(into: type, fields: tuple[Any, ...]) -> Callable[[Any], Any]:
+    return lambda value: into(*(field.__get__(value) for field in fields))
+
+
+_PLAIN_PARTS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (dict, lambda value: dict(dict.items(value))),
+    (list, list.copy),
+    (tuple, lambda value: list(tuple.__iter__(value))),
+    (Mapping, dict),
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, str.__str__),
+    (Decimal, Decimal),
+    (datetime, _rebuild(datetime, _DATETIME_FIELDS)),
+    (date, _rebuild(date, _DATE_FIELDS)),
+    (time, _rebuild(time, _TIME_FIELDS)),
+    (timedelta, _rebuild(timedelta, _TIMEDELTA_FIELDS)),
+)
+"""How a subclass, such as an enum, becomes the plain value it holds without any method of its own being called."""
+
+
 def adopt(value: Any) -> Any:
-    """A value from outside as FEEL knows it; what it does not know is null, so no Python object gets in."""
-    if type(value) in KINDS:
-        if type(value) is not float:
-            return value
-        return Decimal(repr(value)) if value - value == 0 else None
-    if isinstance(value, Function):
-        return value
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    for plain in (bool, int, str, Decimal, datetime, date, time, timedelta):
-        if isinstance(value, plain):  # an enum or a subclass: only its plain part comes in
-            return _plain(value, plain)
-    return None
+    """A value from outside as FEEL knows it; what it does not know is null, so no Python object gets in.
 
-
-def _plain(value: Any, kind_of: type) -> Any:
-    if kind_of is int:
-        return int(value)
-    if kind_of is str:
-        return str.__str__(value)
+    Nor does a number beyond decimal128, NaN or infinity.
+    """
+    kind_of = type(value)
     if kind_of is Decimal:
-        return Decimal(value)
-    return value
+        return value if value.is_finite() and -6177 < value.adjusted() < 6145 else None
+    if kind_of is int:
+        return value if -_TOO_GREAT < value < _TOO_GREAT else None
+    if kind_of is float:
+        return Decimal(repr(value)) if value - value == 0 else None
+    if kind_of in KINDS or issubclass(kind_of, Function):
+        return value
+    for plain, part in _PLAIN_PARTS:
+        if issubclass(kind_of, plain):
+            return adopt(part(value))
+    return None

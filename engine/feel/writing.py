@@ -10,7 +10,7 @@ from . import temporal
 from .lexer import escape
 from .limits import MAX_TEXT, FeelLimitError
 from .operators import number
-from .values import Function, Range, kind
+from .values import Function, Range, adopt, kind
 
 
 def number_text(value: Decimal) -> str:
@@ -37,6 +37,7 @@ def _write(value: Any, pieces: list[str], spend: Callable[[int], None]) -> None:
     spend(1)
     if len(pieces) > MAX_TEXT:
         raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")
+    value = adopt(value)
     of = kind(value)
     if value is None:
         pieces.append("null")
@@ -49,7 +50,7 @@ def _write(value: Any, pieces: list[str], spend: Callable[[int], None]) -> None:
     elif of == "list":
         _write_all("[", [("", item) for item in value], "]", pieces, spend)
     elif of == "context":
-        _write_all("{", [(f"{key}: ", item) for key, item in value.items()], "}", pieces, spend)
+        _write_all("{", [(f"{key}: ", item) for key, item in value.items() if type(key) is str], "}", pieces, spend)
     elif isinstance(value, Range):
         _write_range(value, pieces, spend)
     elif isinstance(value, Function):

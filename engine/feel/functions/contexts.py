@@ -18,7 +18,7 @@ def get_value(run: Run, m: dict[str, Any], key: str) -> Any:
 
 @built_in("get entries(m: context)")
 def get_entries(run: Run, m: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": adopt(value)} for key, value in m.items()]
+    return [{"key": key, "value": adopt(value)} for key, value in m.items() if type(key) is str]
 
 
 @built_in("context put(context: context, key: string, value: any)")

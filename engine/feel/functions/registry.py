@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..limits import MAX_ITEMS, MAX_TEXT, TEXT_STEP, FeelLimitError
 from ..run import Run
-from ..values import Function, kind
+from ..values import Function, adopt, kind
 
 BUILT_IN: dict[str, BuiltIn] = {}
 Body = TypeVar("Body", bound=Callable[..., Any])
@@ -45,7 +45,7 @@ class Parameter:
             if "list" in self.kinds:
                 return True, [value]
             if isinstance(value, list) and len(value) == 1 and kind(value[0]) in self.kinds:
-                return True, value[0]
+                return True, adopt(value[0])
         return False, None
 
 
