@@ -295,6 +295,9 @@ def _test(node: tree.Node, cell: bool) -> Test:
     ):
         return _numbers_between(node, node.start.value, node.end.value)
     if "?" not in mentioned(node):
+        cell = cell and not isinstance(
+            node, tree.Constant
+        )  # ``true`` is a value to compare with, not a condition
 
         def expected(scope: Scope, value: Any) -> Any:
             found = code(scope)
