@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test test-all check format bench pictures lock clean
+.PHONY: help setup setup-tests run test test-all check format tck bench pictures lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: setup ## lint, format, types
 format: setup ## let ruff format and repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+tck: setup ## the cases of the DMN TCK, as a table; KIT=folder for another kit
+	$(BIN)/python -m tests.conformance.tck $(KIT)
 
 bench: setup ## the benchmarks, as a table
 	$(BIN)/python -m tests.bench

@@ -297,7 +297,7 @@ class _Evaluation:
         part = element.part
         names: dict[str, Any] = {}
         body = Scope(names, None, self.run)
-        function = Closure(part.parameters, element.code, element.size, body, part.name)
+        function = Closure(part.parameters, element.code, element.size, body, part.name, part.type)
         self.values[id(element)] = function  # before its requirements, one of which may be itself
         names.update(self.scope(element).names)
         return function
@@ -312,7 +312,8 @@ class _Service(Function):
     __slots__ = ("_element", "_outer")
 
     def __init__(self, element: _Element, outer: _Evaluation) -> None:
-        super().__init__(element.part.name, tuple(i.part.name for i in element.inputs))
+        parameters = tuple((each.part.name, each.part.type) for each in element.inputs)
+        super().__init__(element.part.name, parameters, element.part.type)
         self._element = element
         self._outer = outer
 
@@ -322,7 +323,7 @@ class _Service(Function):
         for element, value in zip(self._element.inputs, arguments, strict=True):
             fits, given[id(element)] = conformed(value, element.part.type, model.types)
             if not fits:
-                run.warn(f"决策服务“{part.name}”的输入“{element.part.name}”类型不符。")
+                return run.warn(f"决策服务“{part.name}”的输入“{element.part.name}”类型不符。")
         evaluation = _Evaluation(model, {}, self._outer.run, given)
         values = {output.part.name: evaluation.value(output) for output in self._element.outputs}
         result = next(iter(values.values())) if len(values) == 1 else values

@@ -541,7 +541,7 @@ def _quantified(node: tree.Quantified) -> Code:
 class Closure(Function):
     """A function written in FEEL, with the scope it was written in."""
 
-    __slots__ = ("_body", "_scope", "_weight", "parameter_types", "result_type")
+    __slots__ = ("_body", "_scope", "_weight")
 
     def __init__(
         self,
@@ -552,9 +552,7 @@ class Closure(Function):
         name: str = "",
         result_type: tree.Type | None = None,
     ) -> None:
-        super().__init__(name, tuple(name for name, _ in parameters))
-        self.parameter_types = tuple(type_ for _, type_ in parameters)
-        self.result_type = result_type
+        super().__init__(name, parameters, result_type)
         self._body = body
         self._weight = weight
         self._scope = scope

@@ -1,15 +1,21 @@
-"""Types of FEEL: which value is an instance of which (DMN 1.5, 10.3.2.9), and the conversions that the standard makes by itself."""
+"""Types of FEEL: which value is an instance of which, and which type conforms to which (DMN 1.5, 10.3.2.9); the conversions that the
+standard makes by itself (10.3.2.9.4).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date
+from datetime import UTC
 from typing import Any
 
+from .temporal import midnight
 from .tree import ContextType, FunctionType, ListType, RangeType, RestrictedType, Type
-from .values import Function, Range, WideDate, kind
+from .values import Function, Range, Signature, kind
+
+Types = Mapping[str, Type]
 
 ANY = Type("Any")
+MAX_DEPTH = 50  # types in types, of item definitions that contain themselves
 _ALIASES = {
     "dateTime": "date and time",
     "dayTimeDuration": "days and time duration",
@@ -38,7 +44,7 @@ BUILT_IN = frozenset(
 )
 
 
-def named(name: str, types: Mapping[str, Type]) -> Type | None:
+def named(name: str, types: Types) -> Type | None:
     """A type by its name: an item definition or built in; None for an unknown one."""
     found = types.get(name)
     if found is not None:
@@ -47,7 +53,7 @@ def named(name: str, types: Mapping[str, Type]) -> Type | None:
     return Type(name) if name in BUILT_IN else None
 
 
-def resolved(type_: Type, types: Mapping[str, Type], depth: int = 0) -> Type:
+def resolved(type_: Type, types: Types, depth: int = 0) -> Type:
     """What a name stands for, through names of names."""
     found = named(type_.name, types) if type(type_) is Type else None
     if found is None or found == type_ or depth > 20:
@@ -55,56 +61,131 @@ def resolved(type_: Type, types: Mapping[str, Type], depth: int = 0) -> Type:
     return resolved(found, types, depth + 1)
 
 
-def is_instance(value: Any, type_: Type, types: Mapping[str, Type], depth: int = 0) -> bool | None:
-    """Whether a value conforms to a type; None for a type that is not known."""
-    if depth > 50:
-        return None
-    if isinstance(type_, ListType):
-        return isinstance(value, list) and all(
-            item is None or is_instance(item, type_.element, types, depth + 1) for item in value
-        )
-    if isinstance(type_, ContextType):
-        return isinstance(value, dict) and all(
-            name in value and (value[name] is None or bool(is_instance(value[name], entry, types, depth + 1)))
-            for name, entry in type_.entries
-        )
-    if isinstance(type_, RestrictedType):
-        return is_instance(value, type_.base, types, depth + 1) and type_.allows(value)
-    if isinstance(type_, RangeType):
-        ends = (
-            [end for end in (value.start, value.end) if end is not None] if isinstance(value, Range) else []
-        )
-        return bool(ends) and all(is_instance(end, type_.element, types, depth + 1) for end in ends)
-    if isinstance(type_, FunctionType):
-        return isinstance(value, Function) and len(value.parameters) == len(type_.parameters)
-    found = named(type_.name, types)
-    if found is None:
-        return None
-    if found.name not in BUILT_IN or type(found) is not Type:
-        return is_instance(value, found, types, depth + 1)
-    if found.name == "Null":
-        return value is None
+# --- values and types ---
+
+
+def is_instance(value: Any, type_: Type, types: Types) -> bool | None:
+    """``value instance of type``, which does not ask for allowed values; None for a type that is not known."""
     if value is None:
-        return False
+        found = resolved(type_, types)
+        return None if _unknown(found) else found.name == "Null" and type(found) is Type
+    return _fits(value, type_, types, False, 0)
+
+
+def _unknown(found: Type) -> bool:
+    return type(found) is Type and found.name not in BUILT_IN
+
+
+def _fits(value: Any, type_: Type, types: Types, allowed: bool, depth: int) -> bool | None:
+    """Whether a value, or null within a list or context, conforms to a type.
+
+    :param allowed: whether allowed values count
+    """
+    found = resolved(type_, types)
+    if depth > MAX_DEPTH or _unknown(found):
+        return None
+    if value is None:
+        return True
+    if isinstance(found, RestrictedType):
+        base = _fits(value, found.base, types, allowed, depth + 1)
+        return base and (not allowed or found.allows(value))
+    if isinstance(found, ListType):
+        return isinstance(value, list) and all(
+            _fits(item, found.element, types, allowed, depth + 1) for item in value
+        )
+    if isinstance(found, ContextType):
+        return isinstance(value, dict) and all(
+            name in value and _fits(value[name], entry, types, allowed, depth + 1)
+            for name, entry in found.entries
+        )
+    if isinstance(found, RangeType):
+        ends = (value.start, value.end) if isinstance(value, Range) else ()
+        return any(end is not None for end in ends) and all(
+            _fits(end, found.element, types, allowed, depth + 1) for end in ends
+        )
+    if isinstance(found, FunctionType):
+        return isinstance(value, Function) and any(
+            _callable_as(signature, found, types) for signature in value.signatures(len(found.parameters))
+        )
     return found.name == "Any" or kind(value) == found.name
 
 
-def conformed(value: Any, type_: Type | None, types: Mapping[str, Type]) -> tuple[bool, Any]:
+def _callable_as(signature: Signature, wanted: FunctionType, types: Types) -> bool:
+    """Whether a function takes what is passed and gives what is wanted; a result that is not declared may be anything."""
+    parameters, result = signature
+    return all(
+        not taken or any(conforms(passed, each, types) for each in taken)
+        for passed, taken in zip(wanted.parameters, parameters, strict=True)
+    ) and (result is None or conforms(result, wanted.result, types))
+
+
+# --- types and types ---
+
+
+def conforms(type_: Type, to: Type, types: Types, depth: int = 0) -> bool:
+    """Whether every value of a type may stand where another type is wanted (10.3.2.9.2)."""
+    left, right = _base(type_, types), _base(to, types)
+    if left == right or right == ANY or left.name == "Null" or depth > MAX_DEPTH:
+        return True
+    if isinstance(left, ListType) and isinstance(right, ListType):
+        return conforms(left.element, right.element, types, depth + 1)
+    if isinstance(left, RangeType) and isinstance(right, RangeType):
+        return conforms(left.element, right.element, types, depth + 1)
+    if isinstance(left, ContextType) and isinstance(right, ContextType):
+        entries = dict(left.entries)
+        return all(
+            name in entries and conforms(entries[name], entry, types, depth + 1)
+            for name, entry in right.entries
+        )
+    if isinstance(left, FunctionType) and isinstance(right, FunctionType):
+        return (
+            len(left.parameters) == len(right.parameters)
+            and all(
+                conforms(passed, taken, types, depth + 1)
+                for taken, passed in zip(left.parameters, right.parameters, strict=True)
+            )
+            and conforms(left.result, right.result, types, depth + 1)
+        )
+    return type(right) is Type and right.name == _KINDS.get(type(left), left.name)
+
+
+_KINDS: dict[type[Type], str] = {
+    ListType: "list",
+    ContextType: "context",
+    RangeType: "range",
+    FunctionType: "function",
+}
+
+
+def _base(type_: Type, types: Types) -> Type:
+    """What a name stands for, without allowed values."""
+    found = resolved(type_, types)
+    while isinstance(found, RestrictedType):
+        found = resolved(found.base, types)
+    return found
+
+
+# --- conversions ---
+
+
+def conformed(value: Any, type_: Type | None, types: Types) -> tuple[bool, Any]:
     """A value as a type wants it (10.3.2.9.4): a list of one thing is the thing, a thing a list of it, a date its midnight in UTC.
 
     :returns: whether it conforms, and the value, None where it does not
     """
-    if type_ is None or value is None or is_instance(value, type_, types) is not False:
+    if type_ is None or value is None or _fits(value, type_, types, True, 0) is not False:
         return True, value
-    found = resolved(type_, types)
-    if isinstance(value, list) and len(value) == 1 and is_instance(value[0], found, types):
-        return True, value[0]
-    if isinstance(found, ListType) and not isinstance(value, list) and is_instance([value], found, types):
-        return True, [value]
-    if found.name == "list" and type(found) is Type and not isinstance(value, list):
-        return True, [value]
-    if found.name == "date and time" and (isinstance(value, WideDate) or type(value) is date):
-        from .temporal import midnight
-
-        return True, midnight(value, UTC)
+    for converted in _conversions(value, _base(type_, types)):
+        if _fits(converted, type_, types, True, 0):
+            return True, converted
     return False, None
+
+
+def _conversions(value: Any, wanted: Type) -> list[Any]:
+    if isinstance(value, list):
+        return value if len(value) == 1 else []
+    if isinstance(wanted, ListType) or wanted == Type("list"):
+        return [[value]]
+    if wanted == Type("date and time") and kind(value) == "date":
+        return [midnight(value, UTC)]
+    return []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
 
 from engine import values as process_values
+
+from .tree import Type
 
 NUMBERS = Context(prec=34, Emin=-6143, Emax=6144, traps=[InvalidOperation, DivisionByZero, Overflow])
 """IEEE 754 decimal128, as the standard asks (10.3.2.3.1)."""
@@ -109,15 +111,34 @@ class Range:
         return not self.operator and (self.start is None or self.end is None)
 
 
+Signature = tuple[tuple[tuple[Type, ...], ...], "Type | None"]
+"""For each parameter the types that it takes, none for anything; the type of the result, None where it is not declared."""
+
+
 class Function:
-    """A callable FEEL value: ``parameters`` by name, the implementation behind ``invoke``."""
+    """A callable FEEL value: ``parameters`` by name, the implementation behind ``invoke``.
 
-    __slots__ = ("name", "parameters")
-    parameters: tuple[str, ...]
+    :ivar parameter_types: None for a parameter that takes anything
+    :ivar result_type: None where it is not declared
+    """
 
-    def __init__(self, name: str, parameters: tuple[str, ...]) -> None:
+    __slots__ = ("name", "parameter_types", "parameters", "result_type")
+
+    def __init__(
+        self,
+        name: str,
+        parameters: tuple[tuple[str, Type | None], ...],
+        result_type: Type | None = None,
+    ) -> None:
         self.name = name
-        self.parameters = parameters
+        self.parameters = tuple(name for name, _ in parameters)
+        self.parameter_types = tuple(type_ for _, type_ in parameters)
+        self.result_type = result_type
+
+    def signatures(self, count: int) -> Iterable[Signature]:
+        """The ways to call it with so many arguments."""
+        if count == len(self.parameters):
+            yield tuple((type_,) if type_ else () for type_ in self.parameter_types), self.result_type
 
     def invoke(self, arguments: list[Any], run: Any) -> Any:
         """The value of the call; the arguments are in the order of ``parameters``."""

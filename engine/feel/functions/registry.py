@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from ..limits import MAX_ITEMS, MAX_TEXT, TEXT_STEP, FeelLimitError
+from ..limits import MAX_ITEMS, FeelLimitError, refuse_long_text
 from ..run import Run
-from ..values import Function, adopt, kind
+from ..tree import Type
+from ..values import Function, Signature, adopt, kind
 
 BUILT_IN: dict[str, BuiltIn] = {}
 Body = TypeVar("Body", bound=Callable[..., Any])
@@ -103,6 +104,14 @@ class BuiltIn(Function):
         super().__init__(name, ())
         self.overloads: list[Overload] = []
 
+    def signatures(self, count: int) -> Iterator[Signature]:
+        for overload in self.overloads:
+            parameters = overload.parameters
+            if overload.required <= count and (overload.variadic or count <= len(parameters)):
+                taken = (parameters[min(index, len(parameters) - 1)] for index in range(count))
+                result = Type(overload.result) if overload.result else None
+                yield tuple(tuple(map(Type, parameter.kinds)) for parameter in taken), result
+
     def invoke(self, arguments: Sequence[Any], run: Run, names: Sequence[str] | None = None) -> Any:
         """The value of a call; null, with a warning, where no overload takes the arguments."""
         for coerce in (False, True):
@@ -118,7 +127,9 @@ class BuiltIn(Function):
             if type(argument) is list:
                 run.spend(len(argument))
             elif type(argument) is str:
-                run.spend(len(argument) // TEXT_STEP)
+                run.spend_text(len(argument))
+            elif type(argument) is dict:
+                run.spend(len(argument))
         try:
             value = overload.body(run, *arguments)
         except ArithmeticError:
@@ -130,9 +141,8 @@ class BuiltIn(Function):
             if len(value) > MAX_ITEMS:
                 raise FeelLimitError("list", f"列表过长，最多 {MAX_ITEMS} 项。")
         elif type(value) is str:
-            run.spend(len(value) // TEXT_STEP)
-            if len(value) > MAX_TEXT:
-                raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")
+            run.spend_text(len(value))
+            refuse_long_text(len(value))
         return value
 
 
