@@ -384,12 +384,14 @@ def _json(given: str) -> Any:
     source = "JSON"
     try:
         if given == "-":
-            source, given = "标准输入", sys.stdin.buffer.read().decode("utf-8-sig")
+            source = "标准输入"
+            given = sys.stdin.buffer.read().decode("utf-8-sig")
         elif given.startswith("@"):
-            source, given = given[1:], Path(given[1:]).read_text(encoding="utf-8-sig")
+            source = given[1:]
+            given = Path(source).read_text(encoding="utf-8-sig")
         return feel_json.read(given)
     except OSError as error:
-        raise Refusal(f"读不了“{source}”：{error.strerror}") from None
+        raise Refusal(f"读不了文件“{source}”（{error.strerror}）。") from None
     except UnicodeDecodeError:
         raise Refusal(f"“{source}”不是 UTF-8 的文字。") from None
     except json.JSONDecodeError as error:

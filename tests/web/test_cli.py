@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import zipfile
 from pathlib import Path
@@ -12,11 +13,14 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
 
-from engine import ProcessEngine, Settings
+from engine import ProcessEngine, Settings, SystemClock
+from engine.clock import local
 from engine.database import Database
 from engine.history import Event
 from engine.shipped import DOC_TEMPLATES, PROCESSES
 from web.cli import main
+
+MODELS = Path(__file__).parent.parent / "dmn" / "models"
 
 
 @pytest.fixture(autouse=True)
@@ -32,25 +36,174 @@ def lvze(*arguments: str | Path) -> Result:
     return result
 
 
-def test_an_expression() -> None:
-    assert lvze("feel", "年度 + 1", "--context", '{"年度": 2026}').output == "2027\n"
-    assert lvze("feel", 'date("2026-01-31") + duration("P1M")').output == "2026-02-28\n"
-    wrong = lvze("feel", "1 +")
-    assert wrong.exit_code == 1 and "错误：表达式" in wrong.output
+def test_an_expression_is_json_in_and_out() -> None:
+    assert lvze("feel", "年度 + 1", "--context", '{"年度": 2026}').stdout == "2027\n"
+    assert lvze("feel", 'date("2026-01-31") + duration("P1M")').stdout == '"2026-02-28"\n'
+    assert lvze("feel", "-1 + 2").stdout == "1\n"
+    everything = """{文字: "引\\"号", 数: 0.1 + 0.2, 大: 10 ** 32 + 0.5, 无: null, 真: 1 < 2, 日: @"2026-04-30",
+        时刻: @"10:00:00", 时间: @"2026-04-30T10:00:00+08:00", 时长: @"PT3H", 月: @"P1Y2M", 段: [1..3], 函数: function(x) x,
+        表: [1, [], {}], 类: 履责.类}"""
+    printed = lvze("feel", everything, "--context", '{"履责": {"类": "甲"}}').stdout
+    assert "100000000000000000000000000000000.5" in printed and printed.count("\n") == 1
+    assert json.loads(printed, parse_float=str) == {
+        "文字": '引"号',
+        "数": "0.3",
+        "大": "100000000000000000000000000000000.5",
+        "无": None,
+        "真": True,
+        "日": "2026-04-30",
+        "时刻": "10:00:00",
+        "时间": "2026-04-30T10:00:00+08:00",
+        "时长": "PT3H",
+        "月": "P1Y2M",
+        "段": "[1 .. 3]",
+        "函数": "function",
+        "表": [1, [], {}],
+        "类": "甲",
+    }
+    assert lvze("feel", "[75..90)", "--unary", "80").stdout == "true\n"
+    assert lvze("feel", "< 限额", "--unary", "80", "--context", '{"限额": 80}').stdout == "false\n"
+
+
+def test_a_null_says_why_on_the_error_stream() -> None:
     nothing = lvze("feel", '"a" + 1')
-    assert (
-        nothing.exit_code == 0
-        and nothing.output.startswith("null\n")
-        and len(nothing.output.splitlines()) > 1
+    assert (nothing.exit_code, nothing.stdout) == (0, "null\n")
+    assert nothing.stderr.startswith("提示：") and len(nothing.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "caret"),
+    [
+        ("1 + )", "1 + )\n      ^"),
+        ("金额 + )", "金额 + )\n         ^"),  # a Chinese character takes two columns
+        ("1 +", "1 +\n     ^"),
+        ("if 甲\n\tthen 金额 ++\nelse 2", "\tthen 金额 ++\n  \t           ^"),
+    ],
+)
+def test_an_error_points_at_its_column(expression: str, caret: str) -> None:
+    wrong = lvze("feel", expression)
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    first, _, shown = wrong.stderr.partition("\n")
+    assert re.match(r"错误：表达式第 \d 行第 \d+ 列有误：", first), first
+    assert shown == f"  {caret}\n"
+
+
+def test_today_is_the_day_in_shanghai() -> None:
+    assert lvze("feel", "today()").stdout.strip('"\n') == local(SystemClock().now()).date().isoformat()
+    assert lvze("feel", "now().time offset").stdout == '"PT8H"\n'
+
+
+def test_json_comes_as_text_as_a_file_or_from_the_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text('{"x": 1.50}', encoding="utf-8-sig")
+    assert lvze("feel", "x + 1", "--context", f"@{tmp_path / 'data.json'}").stdout == "2.5\n"
+    piped = CliRunner().invoke(main, ["feel", "x", "--context", "-"], input='{"x": "甲"}')
+    assert piped.stdout == '"甲"\n'
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("[1]", "应是 JSON 对象"),
+        ('{"x": ', "JSON 第 1 行第 7 列"),
+        ('{"x": NaN}', "NaN"),
+        ('{"x": ' + "[" * 100_000 + "}", "嵌套过深"),
+        ("@/没有/这个.json", "读不了文件“/没有/这个.json”"),
+    ],
+)
+def test_bad_json_is_an_error_with_its_place(given: str, said: str) -> None:
+    wrong = lvze("feel", "x", "--context", given)
+    assert (wrong.exit_code, wrong.stdout) == (1, "") and said in wrong.stderr
+
+
+GRADE = PROCESSES / "quarterly_evaluation" / "grade.dmn"
+
+
+def test_a_decision_tells_its_value_and_the_rules_that_matched() -> None:
+    given = {"评议得分": 82, "一票否决": False, "自评": [{"完成结果": "已完成"}]}
+    result = lvze("decide", GRADE, "等次", "--input", json.dumps(given))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == {
+        "value": "合格",
+        "matched": [
+            {"table": "等次", "rule": 4, "id": "rule_good", "annotations": ["75 分以上、不满 90 分"]}
+        ],
+        "warnings": [],
+    }
+    nothing = lvze("decide", GRADE, "等次")
+    assert nothing.exit_code == 0 and json.loads(nothing.stdout)["value"] is None
+    assert [f"提示：{one}" for one in json.loads(nothing.stdout)["warnings"]] == nothing.stderr.splitlines()
+    missing = lvze("decide", GRADE, "没有的决策")
+    assert (missing.exit_code, missing.stdout) == (1, "") and "没有“没有的决策”" in missing.stderr
+
+
+def test_without_a_decision_it_lists_what_the_file_has() -> None:
+    listed = json.loads(lvze("decide", MODELS / "回签期限.dmn").stdout)
+    assert listed == {
+        "name": "回签期限",
+        "decisions": [{"name": "提醒日期"}, {"name": "新党员"}],
+        "inputs": [{"name": "截止日期", "type": "date"}, {"name": "名单", "type": "名单"}],
+        "functions": [
+            {
+                "name": "提前",
+                "parameters": [{"name": "日期", "type": "date"}, {"name": "天数", "type": "number"}],
+            },
+            {"name": "提醒", "parameters": [{"name": "截止日期", "type": "date"}]},
+        ],
+    }
+
+
+def test_texts_become_dates_where_the_model_declares_such() -> None:
+    def decide(name: str, **given: object) -> object:
+        result = lvze("decide", MODELS / "回签期限.dmn", name, "--input", json.dumps(given))
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+        return json.loads(result.stdout)["value"]
+
+    assert decide("提醒日期", 截止日期="2026-04-30") == "2026-04-23"
+    assert decide(
+        "新党员", 名单=[{"姓名": "甲", "入党日期": "2020-07-01"}, {"姓名": "乙", "入党日期": "2024-07-01"}]
+    ) == ["乙"]
+    assert decide("提前", 日期="2026-03-01", 天数=1) == "2026-02-28"  # business knowledge
+    assert decide("提醒", 截止日期="2026-04-30") == "2026-04-23"  # a decision service
+    wrong = lvze("decide", MODELS / "回签期限.dmn", "提醒日期", "--input", '{"截止日期": "4月30日"}')
+    assert wrong.exit_code == 0 and "输入“截止日期”不是 date。" in wrong.stderr
+
+
+def test_files_beside_are_imported_and_others_are_not(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for name in ("结论.dmn", "标准.dmn"):
+        shutil.copy(MODELS / name, inner / name)
+    again = lvze("decide", inner / "结论.dmn", "结论", "--input", '{"得分": 95}')
+    assert json.loads(again.stdout) == {
+        "value": "优秀！",
+        "matched": [{"table": "等次", "rule": 1, "id": "r1", "annotations": ["办法第五条"]}],
+        "warnings": [],
+    }
+    content = (inner / "结论.dmn").read_text()
+    for location in ("../标准.dmn", str(tmp_path / "标准.dmn"), "..%2F标准.dmn", "file:标准.dmn"):
+        (inner / "结论.dmn").write_text(content.replace("标准.dmn", location))
+        (inner / "标准.dmn").replace(tmp_path / "标准.dmn")
+        refused = lvze("decide", inner / "结论.dmn", "结论", "--input", '{"得分": 95}')
+        assert (refused.exit_code, refused.stdout) == (1, "") and "不在同一个文件夹里" in refused.stderr
+        (tmp_path / "标准.dmn").replace(inner / "标准.dmn")
+
+
+def test_an_error_in_a_table_names_its_cell(tmp_path: Path) -> None:
+    (tmp_path / "bad.dmn").write_text(GRADE.read_text().replace("[60..75)", "[60..", 1))
+    wrong = lvze(
+        "decide", tmp_path / "bad.dmn", "等次", "--input", '{"评议得分": 65, "一票否决": false, "自评": []}'
     )
-    assert lvze("feel", "x", "--context", "[1]").exit_code == 2
-
-
-def test_a_decision() -> None:
-    grade = PROCESSES / "quarterly_evaluation" / "grade.dmn"
-    result = lvze("decide", grade, "等次", "--input", '{"评议得分": 55, "一票否决": false}')
-    assert result.exit_code == 0 and result.output.strip() not in ("", "null")
-    assert lvze("decide", grade, "没有的决策").exit_code == 1
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith(
+        "错误：bad.dmn：决策“等次”，第 5 条规则，输入第 2 列（fair_2）：表达式第 1 行第 6 列"
+    )
+    # where the broken cell is not asked, there is an answer
+    fine = lvze(
+        "decide", tmp_path / "bad.dmn", "等次", "--input", '{"评议得分": 65, "一票否决": true, "自评": []}'
+    )
+    assert json.loads(fine.stdout)["value"] == "较差", fine.output
+    (tmp_path / "bad.dmn").write_text("<a/>")
+    assert lvze("decide", tmp_path / "bad.dmn").exit_code == 1
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in PROCESSES.iterdir() if path.is_dir()))
