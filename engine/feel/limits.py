@@ -15,6 +15,7 @@ CLOCK_STEPS = 1_000  # between two looks at the clock
 MAX_TEXT = 1_000_000  # characters of one string
 TEXT_STEP = 16  # characters that count as one step
 MAX_PATTERN = 5_000  # characters of a regular expression
+TRANSCENDENTAL = 20  # steps of a power, an exponential or a logarithm
 MAX_ITEMS = 1_000_000  # entries of one list
 MAX_RESULT = 200_000  # values in the result, nested ones counted
 MAX_RESULT_DEPTH = 100  # lists in lists of the result
@@ -33,3 +34,9 @@ class FeelLimitError(Invalid):
 
     def __init__(self, limit: Limit, message: str) -> None:
         super().__init__("feel-limit", message, limit=limit)
+
+
+def refuse_long_text(length: int) -> None:
+    """:raises FeelLimitError: more characters than a string may have"""
+    if length > MAX_TEXT:
+        raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")

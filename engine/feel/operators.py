@@ -11,7 +11,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from . import temporal
-from .limits import MAX_TEXT, FeelLimitError
+from .limits import TEXT_STEP, refuse_long_text
 from .values import (
     NUMBERS,
     Range,
@@ -42,6 +42,8 @@ def equal(left: Any, right: Any, spend: Callable[[int], None] | None = None) -> 
         return left is right
     left_type, right_type = type(left), type(right)
     if left_type is right_type and left_type in (str, bool, Decimal, int):
+        if spend and left_type is str:
+            spend(min(len(left), len(right)) // TEXT_STEP)
         return bool(left == right)
     left_kind = kind(left)
     if left_kind != kind(right):
@@ -239,8 +241,7 @@ def add(left: Any, right: Any) -> Any:
         if a == "number":
             return _numbers(NUMBERS.add, left, right)
         if a == "string":
-            if len(left) + len(right) > MAX_TEXT:
-                raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")
+            refuse_long_text(len(left) + len(right))
             return left + right
         if a in _DURATIONS:
             return _add_durations(left, right, 1)

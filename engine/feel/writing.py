@@ -8,7 +8,7 @@ from typing import Any
 
 from . import temporal
 from .lexer import escape
-from .limits import MAX_TEXT, FeelLimitError
+from .limits import TEXT_STEP, refuse_long_text
 from .operators import number
 from .values import Function, Range, adopt, kind
 
@@ -28,15 +28,27 @@ def text_of(value: Any, spend: Callable[[int], None] = lambda steps: None) -> st
     """
     if isinstance(value, str):
         return value
-    pieces: list[str] = []
-    _write(value, pieces, spend)
+    pieces = _Pieces(spend)
+    _write(value, pieces)
     return "".join(pieces)
 
 
-def _write(value: Any, pieces: list[str], spend: Callable[[int], None]) -> None:
-    spend(1)
-    if len(pieces) > MAX_TEXT:
-        raise FeelLimitError("text", f"字符串过长，最多 {MAX_TEXT} 个字符。")
+class _Pieces(list[str]):
+    """The parts of a text, together never longer than a text may be."""
+
+    def __init__(self, spend: Callable[[int], None]) -> None:
+        super().__init__()
+        self._spend = spend
+        self._length = 0
+
+    def append(self, piece: str) -> None:
+        self._length += len(piece)
+        refuse_long_text(self._length)
+        self._spend(1 + len(piece) // TEXT_STEP)
+        super().append(piece)
+
+
+def _write(value: Any, pieces: _Pieces) -> None:
     value = adopt(value)
     of = kind(value)
     if value is None:
@@ -48,37 +60,36 @@ def _write(value: Any, pieces: list[str], spend: Callable[[int], None]) -> None:
     elif of == "string":
         pieces.append(escape(value))
     elif of == "list":
-        _write_all("[", [("", item) for item in value], "]", pieces, spend)
+        _write_all("[", [("", item) for item in value], "]", pieces)
     elif of == "context":
-        _write_all("{", [(f"{key}: ", item) for key, item in value.items() if type(key) is str], "}", pieces, spend)
+        entries = [(f"{key}: ", item) for key, item in value.items() if type(key) is str]
+        _write_all("{", entries, "}", pieces)
     elif isinstance(value, Range):
-        _write_range(value, pieces, spend)
+        _write_range(value, pieces)
     elif isinstance(value, Function):
         pieces.append(f"function {value.name}".strip())
     else:
         pieces.append(temporal.write(value))
 
 
-def _write_all(
-    begin: str, items: list[tuple[str, Any]], end: str, pieces: list[str], spend: Callable[[int], None]
-) -> None:
+def _write_all(begin: str, items: list[tuple[str, Any]], end: str, pieces: _Pieces) -> None:
     pieces.append(begin)
     for index, (label, item) in enumerate(items):
         pieces.append(", " + label if index else label)
-        _write(item, pieces, spend)
+        _write(item, pieces)
     pieces.append(end)
 
 
-def _write_range(value: Range, pieces: list[str], spend: Callable[[int], None]) -> None:
+def _write_range(value: Range, pieces: _Pieces) -> None:
     if value.start is None and not value.undefined:
         pieces.append("<=" if value.end_included else "<")
-        _write(value.end, pieces, spend)
+        _write(value.end, pieces)
     elif value.end is None and not value.undefined:
         pieces.append(">=" if value.start_included else ">")
-        _write(value.start, pieces, spend)
+        _write(value.start, pieces)
     else:
         pieces.append("[" if value.start_included else "(")
-        _write(value.start, pieces, spend)
+        _write(value.start, pieces)
         pieces.append(" .. ")
-        _write(value.end, pieces, spend)
+        _write(value.end, pieces)
         pieces.append("]" if value.end_included else ")")

@@ -46,6 +46,7 @@ def context_merge(run: Run, contexts: list[Any]) -> dict[str, Any]:
     for context in contexts:
         if not isinstance(context, dict):
             raise ValueError("列表里应都是上下文")
+        run.spend(len(context))
         merged.update(context)
     return merged
 

@@ -14,6 +14,11 @@ from ..values import NUMBERS, Function, kind
 from .registry import built_in
 
 
+def _read(run: Run, items: list[Any], times: int = 1) -> None:
+    """Pay for reading the texts in a list so many times."""
+    run.spend_text(times * sum(len(item) for item in items if type(item) is str))
+
+
 def _flat(items: tuple[Any, ...]) -> list[Any]:
     """Arguments of a function that takes a list or the things themselves."""
     return items[0] if len(items) == 1 and isinstance(items[0], list) else list(items)
@@ -49,8 +54,9 @@ def count(run: Run, items: list[Any]) -> Decimal:
     return Decimal(len(items))
 
 
-def _extreme(items: tuple[Any, ...], sign: int) -> Any:
+def _extreme(run: Run, items: tuple[Any, ...], sign: int) -> Any:
     values = _flat(items)
+    _read(run, values)
     if not values:
         raise ValueError("列表为空")
     best = values[0]
@@ -80,12 +86,12 @@ _ORDERED = frozenset(
 
 @built_in("min(list: list)", "min(c: any...)")
 def minimum(run: Run, *items: Any) -> Any:
-    return _extreme(items, -1)
+    return _extreme(run, items, -1)
 
 
 @built_in("max(list: list)", "max(c: any...)")
 def maximum(run: Run, *items: Any) -> Any:
-    return _extreme(items, 1)
+    return _extreme(run, items, 1)
 
 
 @built_in("sum(list: list)", "sum(n: any...)")
@@ -237,6 +243,7 @@ def index_of(run: Run, items: list[Any], match: Any) -> list[Decimal]:
 def _distinct(run: Run, items: list[Any]) -> list[Any]:
     found: list[Any] = []
     plain: set[Any] = set()
+    _read(run, items)
     for item in items:
         if type(item) is str:  # the frequent case, without comparing each with each
             if item not in plain:
@@ -277,6 +284,8 @@ def flatten(run: Run, items: list[Any]) -> list[Any]:
 
 @built_in("sort(list: list, precedes: function?)")
 def sort(run: Run, items: list[Any], precedes: Function | None = None) -> list[Any]:
+    _read(run, items, len(items).bit_length())
+
     def compare(left: Any, right: Any) -> int:
         run.spend(1)
         if precedes is None:

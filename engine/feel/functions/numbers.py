@@ -15,6 +15,7 @@ from decimal import (
 )
 from typing import Any
 
+from ..limits import TRANSCENDENTAL
 from ..operators import number
 from ..run import Run
 from ..temporal import make_duration, nanoseconds
@@ -104,11 +105,13 @@ def sqrt(run: Run, value: Any) -> Decimal:
 def log(run: Run, value: Any) -> Decimal:
     if as_number(value) <= 0:
         raise ValueError("应为正数")
+    run.spend(TRANSCENDENTAL)
     return NUMBERS.ln(as_number(value))
 
 
 @built_in("exp(number: number)")
 def exp(run: Run, value: Any) -> Decimal:
+    run.spend(TRANSCENDENTAL)
     return NUMBERS.exp(as_number(value))
 
 

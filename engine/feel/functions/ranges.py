@@ -146,6 +146,7 @@ def coincides(run: Run, a: Any, b: Any) -> bool | None:
 @built_in("range(from: string)")
 def range_of_text(run: Run, text: str) -> Range:
     """An interval with both ends, each a literal or a conversion of a literal."""
+    run.spend(len(text))
     try:
         node = parser.parse(text)
     except (FeelSyntaxError, FeelLimitError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from ..limits import refuse_long_text
 from ..regex import Regex, compiled
 from ..run import Run
 from .registry import built_in
@@ -73,28 +74,27 @@ def ends_with(run: Run, string: str, match: str) -> bool:
     return string.endswith(match)
 
 
-def _regex(run: Run, string: str, pattern: str, flags: str | None) -> Regex:
-    regex = compiled(pattern, flags or "")
-    run.spend(len(regex.program) * len(string) // 4)
-    return regex
+def _regex(run: Run, pattern: str, flags: str | None) -> Regex:
+    run.spend(len(pattern))
+    return compiled(pattern, flags or "")
 
 
 @built_in("matches(input: string, pattern: string, flags: string|Null?)")
 def matches(run: Run, string: str, pattern: str, flags: str | None = None) -> bool:
-    return next(_regex(run, string, pattern, flags).find(string), None) is not None
+    return next(_regex(run, pattern, flags).find(string, run.spend), None) is not None
 
 
 @built_in("replace(input: string, pattern: string, replacement: string, flags: string|Null?)")
 def replace(run: Run, string: str, pattern: str, replacement: str, flags: str | None = None) -> str:
-    regex = _regex(run, string, pattern, flags)
+    regex = _regex(run, pattern, flags)
     if "q" in (flags or ""):
         replacement = replacement.replace("\\", "\\\\").replace("$", "\\$")
-    return regex.replace(string, replacement)
+    return regex.replace(string, replacement, run.spend)
 
 
 @built_in("split(string: string, delimiter: string)")
 def split(run: Run, string: str, delimiter: str) -> list[str]:
-    return _regex(run, string, delimiter, None).split(string)
+    return _regex(run, delimiter, None).split(string, run.spend)
 
 
 @built_in("string join(list: list, delimiter: string|Null?)")
@@ -102,4 +102,5 @@ def string_join(run: Run, items: list[Any], delimiter: str | None = None) -> str
     texts = [item for item in items if item is not None]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("列表里应都是字符串")
+    refuse_long_text(sum(map(len, texts)) + len(delimiter or "") * len(texts))
     return (delimiter or "").join(texts)
