@@ -10,17 +10,25 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import cast
 
-from .limits import FeelLimitError
+from .limits import MAX_PATTERN, TEXT_STEP, FeelLimitError, refuse_long_text
 
-MAX_PROGRAM = 5_000
-MAX_STATES = 2_000_000
+MAX_PROGRAM = 5_000  # instructions; a character class counts as many as it has members
+MAX_WRITTEN = 50_000  # instructions written, those discarded by {0} counted
+MAX_STATES = 2_000_000  # instructions tried in one search
+STATES_A_STEP = 4
 MAX_GROUPS = 99
 _CHAR, _SPLIT, _JUMP, _SAVE, _BEGIN, _END, _BACK, _MATCH = range(8)
 
 Test = Callable[[str], bool]
 Instruction = tuple[int, object, object]
 Groups = tuple[int, ...]
+Spend = Callable[[int], None]
+
+
+def _gratis(steps: int) -> None:
+    """For callers without a budget of steps."""
 
 
 class RegexError(ValueError):
@@ -38,25 +46,28 @@ class Regex:
             raise RegexError(f"不认识的标志“{flags}”")
         parser = _Parser(pattern, flags)
         self.program = parser.program
+        self.weight = parser.weight
         self.groups = parser.groups
         self.has_back_references = parser.has_back_references
         self.multiline = "m" in flags
         self.ignore_case = "i" in flags
 
-    def find(self, text: str) -> Iterator[Groups]:
+    def find(self, text: str, spend: Spend = _gratis) -> Iterator[Groups]:
         """All matches from left to right, each as start and end of the groups, -1 for one that took no part.
 
+        :param spend: is told how many steps the search took
         :raises FeelLimitError: pattern and text are too much together
         """
         size = len(self.program)
-        if size * (len(text) + 1) > MAX_STATES:
+        if self.weight * (len(text) + 1) > MAX_STATES:
             raise FeelLimitError("pattern", "正则表达式与文本过大，无法匹配。请缩短其中之一。")
-        seen = bytearray(size * (len(text) + 1))
+        seen = bytearray(0 if self.has_back_references else size * (len(text) + 1))
+        budget = 2 * MAX_STATES  # what led to one match is tried again for the next
         start = 0
         while start <= len(text):
-            if self.has_back_references:
-                seen = bytearray()
-            found = self._match(text, start, seen)
+            found, states = self._match(text, start, seen, budget)
+            budget -= states
+            spend(1 + states // STATES_A_STEP)
             if found is None:
                 start += 1
                 continue
@@ -65,10 +76,11 @@ class Regex:
             if seen:  # what led to this match may lead to the next one
                 seen[start * size : (start + 1) * size] = bytes(size) if start <= len(text) else b""
 
-    def _match(self, text: str, start: int, seen: bytearray) -> Groups | None:
+    def _match(self, text: str, start: int, seen: bytearray, budget: int) -> tuple[Groups | None, int]:
+        """The match that starts here, and the number of instructions tried."""
         program, size, length = self.program, len(self.program), len(text)
         stack: list[tuple[int, int, Groups]] = [(0, start, (-1,) * (2 * self.groups + 2))]
-        budget = MAX_STATES
+        states = 0
         while stack:
             at, position, groups = stack.pop()
             while True:
@@ -77,12 +89,12 @@ class Regex:
                     if seen[state]:
                         break
                     seen[state] = 1
-                else:
-                    budget -= 1
-                    if budget < 0:
-                        raise FeelLimitError("pattern", "正则表达式的匹配过于费时。请简化表达式。")
+                states += 1
+                if states > budget:
+                    raise FeelLimitError("pattern", "正则表达式的匹配过于费时。请简化表达式。")
                 code, first, second = program[at]
                 if code == _CHAR:
+                    states += second  # type: ignore[operator]
                     if position == length or not first(text[position]):  # type: ignore[operator]
                         break
                     position += 1
@@ -97,10 +109,11 @@ class Regex:
                     groups = (*groups[:slot], position, *groups[slot + 1 :])
                     at += 1
                 elif code == _MATCH:
-                    return (start, position, *groups[2:])
+                    return (start, position, *groups[2:]), states
                 elif code == _BACK:
                     begin, end = groups[2 * first], groups[2 * first + 1]  # type: ignore[operator]
                     wanted = text[begin:end] if end >= begin >= 0 else ""
+                    states += len(wanted) // TEXT_STEP
                     if not self._same(text[position : position + len(wanted)], wanted):
                         break
                     position += len(wanted)
@@ -109,7 +122,7 @@ class Regex:
                     at += 1
                 else:
                     break
-        return None
+        return None, states
 
     def _same(self, left: str, right: str) -> bool:
         return left == right or (self.ignore_case and left.casefold() == right.casefold())
@@ -119,34 +132,39 @@ class Regex:
             return position == 0 or (self.multiline and text[position - 1] == "\n")
         return position == len(text) or (self.multiline and text[position] == "\n")
 
-    def replace(self, text: str, replacement: str) -> str:
+    def replace(self, text: str, replacement: str, spend: Spend = _gratis) -> str:
         """The text with every match replaced; ``$1`` stands for a group, ``\\$`` for a dollar.
 
         :raises RegexError: the pattern matches the empty string, or the replacement is wrong
+        :raises FeelLimitError: too long a result
         """
         parts = self._replacement(replacement)
         pieces: list[str] = []
-        last = 0
-        for groups in self.find(text):
+        last = length = 0
+        for groups in self.find(text, spend):
             self._refuse_empty(groups)
+            spend(len(parts))
             pieces.append(text[last : groups[0]])
+            first = len(pieces) - 1
             for part in parts:
                 if isinstance(part, str):
                     pieces.append(part)
                 else:
                     begin, end = groups[2 * part], groups[2 * part + 1]
                     pieces.append(text[begin:end] if end >= begin >= 0 else "")
+            length += sum(map(len, pieces[first:]))
+            refuse_long_text(length)
             last = groups[1]
         return "".join([*pieces, text[last:]])
 
-    def split(self, text: str) -> list[str]:
+    def split(self, text: str, spend: Spend = _gratis) -> list[str]:
         """What stands between the matches.
 
         :raises RegexError: the pattern matches the empty string
         """
         pieces: list[str] = []
         last = 0
-        for groups in self.find(text):
+        for groups in self.find(text, spend):
             self._refuse_empty(groups)
             pieces.append(text[last : groups[0]])
             last = groups[1]
@@ -245,8 +263,14 @@ def _without_spaces(pattern: str) -> str:
     return "".join(kept)
 
 
+def _too_large() -> FeelLimitError:
+    return FeelLimitError("pattern", "正则表达式过大。请简化表达式。")
+
+
 class _Parser:
     def __init__(self, pattern: str, flags: str) -> None:
+        if len(pattern) > MAX_PATTERN:
+            raise _too_large()
         self.literal = "q" in flags
         self.dot_all = "s" in flags
         self.ignore_case = "i" in flags
@@ -257,18 +281,24 @@ class _Parser:
         self.depth = 0
         self.has_back_references = False
         self.program: list[Instruction] = []
+        self.written = 0
+        self.members = 1  # of the character class just read
         if self.literal:
             for sign in pattern:
-                self.emit(_CHAR, self.one(sign))
+                self.emit(_CHAR, self.one(sign), 1)
         else:
             self.alternatives()
             if self.index < len(self.pattern):
                 raise RegexError("多余的“)”")
         self.emit(_MATCH)
+        self.weight = sum(1 + cast(int, second) if code == _CHAR else 1 for code, _, second in self.program)
+        if self.weight > 2 * MAX_PROGRAM:
+            raise _too_large()
 
     def emit(self, code: int, first: object = None, second: object = None) -> int:
-        if len(self.program) >= MAX_PROGRAM:
-            raise FeelLimitError("pattern", "正则表达式过大。请简化表达式。")
+        self.written += 1
+        if len(self.program) >= MAX_PROGRAM or self.written > MAX_WRITTEN:
+            raise _too_large()
         self.program.append((code, first, second))
         return len(self.program) - 1
 
@@ -371,9 +401,10 @@ class _Parser:
         if sign == "(":
             self.group()
         elif sign == "[":
-            self.emit(_CHAR, self.char_class())
+            self.members = 0
+            self.emit(_CHAR, self.char_class(), self.members)
         elif sign == ".":
-            self.emit(_CHAR, (lambda c: True) if self.dot_all else (lambda c: c not in "\n\r"))
+            self.emit(_CHAR, (lambda c: True) if self.dot_all else (lambda c: c not in "\n\r"), 1)
         elif sign == "^":
             self.emit(_BEGIN)
         elif sign == "$":
@@ -383,7 +414,7 @@ class _Parser:
         elif sign in "?*+{}])":
             raise RegexError(f"意外的“{sign}”")
         else:
-            self.emit(_CHAR, self.one(sign))
+            self.emit(_CHAR, self.one(sign), 1)
 
     def group(self) -> None:
         number = None
@@ -418,7 +449,7 @@ class _Parser:
             self.has_back_references = True
             self.emit(_BACK, number)
         else:
-            self.emit(_CHAR, self.escaped())
+            self.emit(_CHAR, self.escaped(), 1)
 
     def escaped(self) -> Test:
         """What ``\\`` and the following sign match."""
@@ -481,6 +512,7 @@ class _Parser:
             if sign == "[":
                 raise RegexError("字符组里的“[”应写成“\\[”")
             tests.append(self.class_member(sign))
+            self.members += 1
         if not tests:
             raise RegexError("空的字符组")
         found = _any_of(tests)
