@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from dataclasses import astuple, dataclass
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from engine import values as process_values
 
@@ -44,9 +45,6 @@ class YearsMonthsDuration:
 def _toward_zero(number: int, by: int) -> int:
     quotient = abs(number) // by
     return -quotient if number < 0 else quotient
-
-
-process_values.register(YearsMonthsDuration, "months", lambda d: d.total, YearsMonthsDuration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +142,52 @@ class Function:
         """The value of the call; the arguments are in the order of ``parameters``."""
         raise NotImplementedError
 
+
+# --- as process values ---
+
+
+def _fields(value: Any) -> list[Any]:
+    return [_zone_text(field) for field in astuple(value)]
+
+
+def _zone_text(field: Any) -> Any:
+    """A zone as its name or its seconds ahead of UTC; anything else as it is."""
+    if isinstance(field, ZoneInfo):
+        return field.key
+    return field.utcoffset(None).total_seconds() if isinstance(field, tzinfo) else field
+
+
+def _clock_of(kind_of: type) -> Callable[[list[Any]], Any]:
+    def read(fields: list[Any]) -> Any:
+        *numbers, zone = fields
+        if zone is None:
+            return kind_of(*numbers)
+        return kind_of(
+            *numbers, ZoneInfo(zone) if isinstance(zone, str) else timezone(timedelta(seconds=zone))
+        )
+
+    return read
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError("函数不是流程数据")
+
+
+process_values.register(YearsMonthsDuration, "months", lambda d: d.total, YearsMonthsDuration)
+process_values.register(WideDate, "wide-date", _fields, lambda fields: WideDate(*fields))
+process_values.register(WideTime, "wide-time", _fields, _clock_of(WideTime))
+process_values.register(WideDateTime, "wide-datetime", _fields, _clock_of(WideDateTime))
+process_values.register(WideDuration, "nanoseconds", lambda d: d.nanoseconds, WideDuration)
+process_values.register(
+    Range,
+    "range",
+    lambda r: [r.start, r.end, r.start_included, r.end_included, r.operator],
+    lambda fields: Range(*fields),
+)
+process_values.register(Function, "function", _refuse, _refuse)
+
+
+# --- kinds ---
 
 KINDS: dict[type, str] = {
     bool: "boolean",
