@@ -16,7 +16,7 @@ from engine.feel.types import resolved
 from . import xml
 from .boxed import Typed
 from .reading import Definitions, Part, Problem, imports_of, names_of, read
-from .table import Consulted, Deciding, Match
+from .table import Consulted, Deciding, Match, Table
 from .xml import DmnError, Element
 
 Resolve = Callable[[str], bytes | None]
@@ -229,9 +229,16 @@ class _Element:
     def code(self) -> Code:
         if self._code is None:
             logic = self.part.logic or tree.Constant(None)
-            self.size = size(logic)
+            self.size = _weight(logic)
             self._code = compile_node(logic)
         return self._code
+
+
+def _weight(logic: tree.Node) -> int:
+    """Steps that evaluating it costs, beside those that a table counts itself."""
+    if isinstance(logic, Typed):
+        return _weight(logic.value)
+    return 1 if isinstance(logic, Table) else size(logic)
 
 
 class _Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from engine.feel import FeelLimitError, FeelSyntaxError, Scope, UnaryTests, tree
 from engine.feel.parser import is_special, parse, parse_unary_tests
@@ -30,6 +30,7 @@ _LOGIC = (
     "every",
 )
 _NULL = tree.Constant(None)
+Node = TypeVar("Node", bound=tree.Node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class _Reader:
         found.imports = imports_of(root)
         found.names = names_of(root) | foreign_names
         self.definitions = found
+        self.trees: dict[tuple[object, str, frozenset[str]], tree.Node] = {}
         for element in xml.children(root, "itemDefinition"):
             name = xml.name(element)
             found.types[name] = self.item_type(element, name)
@@ -182,11 +184,18 @@ class _Reader:
 
     # --- expressions ---
 
+    def parsed(self, rule: Callable[[str, frozenset[str]], Node], text: str) -> Node:
+        """The tree of a text; cells of the same text share one."""
+        key = rule, text, self.definitions.names
+        if key not in self.trees:
+            self.trees[key] = rule(text, self.definitions.names)
+        return cast(Node, self.trees[key])
+
     def parse(self, element: Element, text: str) -> tree.Node:
         if not text:
             return _NULL
         try:
-            return parse(text, self.definitions.names)
+            return self.parsed(parse, text)
         except (FeelSyntaxError, FeelLimitError) as error:
             self.problem(element, str(error))
             return Broken(str(error))
@@ -196,7 +205,7 @@ class _Reader:
         if not text:
             return tree.Tests(())
         try:
-            return parse_unary_tests(text, self.definitions.names)
+            return self.parsed(parse_unary_tests, text)
         except (FeelSyntaxError, FeelLimitError) as error:
             self.problem(element, str(error))
             return tree.Tests((Broken(str(error)),))

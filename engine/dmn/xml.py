@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lxml import etree
 
@@ -57,7 +58,12 @@ def parse(content: bytes) -> Element:
 
 def tag(element: Element) -> str:
     """The local name of a DMN element; empty for one of another namespace."""
-    name = etree.QName(element)
+    return _local_name(str(element.tag))
+
+
+@lru_cache(maxsize=1_000)
+def _local_name(qualified: str) -> str:
+    name = etree.QName(qualified)
     return name.localname if name.namespace in NAMESPACES else ""
 
 

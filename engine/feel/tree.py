@@ -6,7 +6,6 @@ from collections.abc import Callable
 from collections.abc import Iterator as Iterating
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 
@@ -231,13 +230,19 @@ class FunctionType(Type):
 
 def children(node: Node) -> Iterating[Node]:
     """The nodes directly below."""
-    for name in _field_names(type(node)):
+    for name in _FIELD_NAMES[type(node)]:
         yield from _nodes(getattr(node, name))
 
 
-@cache
-def _field_names(kind: type[Node]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+class _FieldNames(dict[type, tuple[str, ...]]):
+    """Those of a class of nodes, asked for once."""
+
+    def __missing__(self, kind: type) -> tuple[str, ...]:
+        self[kind] = tuple(field.name for field in fields(kind))
+        return self[kind]
+
+
+_FIELD_NAMES = _FieldNames()
 
 
 def _nodes(value: Any) -> Iterating[Node]:
