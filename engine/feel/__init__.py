@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from . import tree
-from .analysis import check_depth, free_names
+from .analysis import Analysis, Defect, analyse, check_depth, free_names
 from .compiler import Code, Test, call, compile_node, compile_tests
 from .functions import BUILT_IN
 from .lexer import FeelSyntaxError
@@ -30,6 +30,8 @@ from .writing import text_of
 
 __all__ = [
     "BUILT_IN",
+    "Analysis",
+    "Defect",
     "Expression",
     "FeelLimitError",
     "FeelSyntaxError",
@@ -39,6 +41,7 @@ __all__ = [
     "Scope",
     "UnaryTests",
     "YearsMonthsDuration",
+    "analyse",
     "call",
     "checked",
     "compile",
@@ -63,7 +66,7 @@ class Expression:
     :ivar possible_names: names inside filters, which may be variables or entries of the filtered items
     """
 
-    __slots__ = ("_code", "free_names", "possible_names", "source", "tree")
+    __slots__ = ("_analysis", "_code", "free_names", "possible_names", "source", "tree")
 
     def __init__(self, source: str, node: tree.Node) -> None:
         check_depth(node)
@@ -73,6 +76,14 @@ class Expression:
         self.free_names = frozenset(sure)
         self.possible_names = frozenset(maybe)
         self._code: Code = compile_node(node)
+        self._analysis: Analysis | None = None
+
+    @property
+    def analysis(self) -> Analysis:
+        """What can be told of it without values: its type, what its names are used as, what in it can only go wrong."""
+        if self._analysis is None:
+            self._analysis = analyse(self.tree)
+        return self._analysis
 
     def evaluate(
         self,
