@@ -2,7 +2,8 @@
 
 A value is a plain Python object: ``None``, ``bool``, ``int``, ``Decimal``, ``str``, ``date``, ``datetime``, ``time``,
 ``timedelta`` (days-and-time duration), ``list`` or ``dict`` with string keys. What FEEL has beside these, such as its
-years-and-months duration, is written by ``engine.feel`` through ``register``. A typed value is written as an object with the single key ``$<type>``.
+years-and-months duration, is written by ``engine.feel`` through ``register``. A typed value is written as an object with the single
+key ``$<type>``.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import temporal, tree
 from .functions import BUILT_IN, BuiltIn
-from .limits import MAX_CALLS, TEXT_STEP, FeelLimitError
+from .limits import MAX_CALLS, TEXT_STEP, TRANSCENDENTAL, FeelLimitError
 from .operators import (
     ARITHMETIC,
     COMPARISONS,
@@ -155,15 +155,18 @@ def _negation(node: tree.Negation) -> Code:
 def _arithmetic(node: tree.Arithmetic) -> Code:
     sign = node.operator
     left, right, operation = compile_node(node.left), compile_node(node.right), ARITHMETIC[sign]
+    price = TRANSCENDENTAL if sign == "**" else 0
 
     def evaluate(scope: Scope) -> Any:
         a, b = left(scope), right(scope)
+        if price:
+            scope.run.spend(price)
         try:
             found = operation(a, b)
         except (ArithmeticError, ValueError):  # beyond the range of the type
             found = None
         if type(found) is str:
-            scope.run.spend(len(found) // TEXT_STEP)
+            scope.run.spend_text(len(found))
         return scope.run.warn(_why(sign, a, b)) if found is None else found
 
     return evaluate
@@ -187,7 +190,11 @@ def _compare(sign: str) -> Callable[[Scope, Any, Any], Any]:
     def compare(scope: Scope, a: Any, b: Any) -> Any:
         a_type, b_type = type(a), type(b)
         if a_type is b_type:
-            if a_type is str or a_type is Decimal or a_type is int:
+            if a_type is Decimal or a_type is int:
+                return plain(a, b)
+            if a_type is str:
+                if len(a) > TEXT_STEP:
+                    scope.run.spend_text(min(len(a), len(b)))
                 return plain(a, b)
         elif (a_type is Decimal or a_type is int) and (b_type is Decimal or b_type is int):
             return plain(a, b)
@@ -268,7 +275,7 @@ def _instance_of(node: tree.InstanceOf) -> Code:
     value, type_ = compile_node(node.value), node.type
 
     def evaluate(scope: Scope) -> Any:
-        found = is_instance(value(scope), type_, scope.run.types)
+        found = is_instance(value(scope), type_, scope.run)
         return scope.run.warn(f"没有类型“{type_.name}”。") if found is None else found
 
     return evaluate
@@ -560,7 +567,7 @@ class Closure(Function):
     def invoke(self, arguments: list[Any], run: Run) -> Any:
         names = {}
         for name, type_, value in zip(self.parameters, self.parameter_types, arguments, strict=True):
-            fits, names[name] = conformed(value, type_, run.types)
+            fits, names[name] = conformed(value, type_, run)
             if not fits:
                 return run.warn(f"参数“{name}”不是 {type_.name if type_ else ''}。")
         run.spend(self._weight)
@@ -606,9 +613,11 @@ def call(function: Function, values: list[Any], names: tuple[str, ...] | None, r
         return function.invoke(values, run, names)
     if names is not None:
         given = dict(zip(names, values, strict=True))
-        if set(given) != set(function.parameters) or len(given) != len(names):
+        if not given.keys() <= set(function.parameters) or len(given) != len(names):
             return run.warn(f"函数“{function.name}”的参数名应为：{'、'.join(function.parameters)}。")
-        values = [given[name] for name in function.parameters]
+        values = [
+            given.get(name) for name in function.parameters
+        ]  # null for one that is not given (10.3.2.13.5)
     if len(values) != len(function.parameters):
         return run.warn(
             f"函数“{function.name}”应有 {len(function.parameters)} 个参数，给出 {len(values)} 个。"

@@ -147,14 +147,14 @@ class Function:
 
 
 def _fields(value: Any) -> list[Any]:
-    return [_zone_text(field) for field in astuple(value)]
+    """Its numbers, and its zone by name or by seconds ahead of UTC."""
+    return [_zone_text(field) if isinstance(field, tzinfo) else field for field in astuple(value)]
 
 
-def _zone_text(field: Any) -> Any:
-    """A zone as its name or its seconds ahead of UTC; anything else as it is."""
-    if isinstance(field, ZoneInfo):
-        return field.key
-    return field.utcoffset(None).total_seconds() if isinstance(field, tzinfo) else field
+def _zone_text(zone: tzinfo) -> str | int:
+    return (
+        zone.key if isinstance(zone, ZoneInfo) else int((zone.utcoffset(None) or timedelta()).total_seconds())
+    )
 
 
 def _clock_of(kind_of: type) -> Callable[[list[Any]], Any]:
