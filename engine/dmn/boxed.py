@@ -70,7 +70,7 @@ def _typed(node: Typed) -> Code:
 
     def evaluate(scope: Scope) -> Any:
         found = value(scope)
-        fits, found = conformed(found, type_, scope.run.types)
+        fits, found = conformed(found, type_, scope.run)
         return found if fits else scope.run.warn(f"结果不是 {type_.name}。")
 
     return evaluate

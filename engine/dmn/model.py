@@ -284,7 +284,7 @@ class _Evaluation:
         if value is _MISSING:
             value = self.inputs.get(part.name)
         self.run.inputs[part.name] = value
-        fits, value = conformed(value, part.type, self.model.types)
+        fits, value = conformed(value, part.type, self.run)
         return (
             value if fits else self.run.warn(f"输入“{part.name}”不是 {part.type.name if part.type else ''}。")
         )
@@ -293,7 +293,7 @@ class _Evaluation:
         part = element.part
         if part.logic is None:
             return self.run.warn(f"决策“{part.name}”没有决策逻辑。")
-        fits, value = conformed(element.code(self.scope(element)), part.type, self.model.types)
+        fits, value = conformed(element.code(self.scope(element)), part.type, self.run)
         return (
             value
             if fits
@@ -328,7 +328,7 @@ class _Service(Function):
         model, part = self._outer.model, self._element.part
         given: dict[int, Any] = {}
         for element, value in zip(self._element.inputs, arguments, strict=True):
-            fits, given[id(element)] = conformed(value, element.part.type, model.types)
+            fits, given[id(element)] = conformed(value, element.part.type, run)
             if not fits:
                 return run.warn(f"决策服务“{part.name}”的输入“{element.part.name}”类型不符。")
         evaluation = _Evaluation(model, {}, self._outer.run, given)
@@ -336,7 +336,7 @@ class _Service(Function):
         result = next(iter(values.values())) if len(values) == 1 else values
         if part.type is None:
             return result
-        fits, result = conformed(result, part.type, model.types)
+        fits, result = conformed(result, part.type, run)
         return result if fits else run.warn(f"决策服务“{part.name}”的结果类型不符。")
 
 

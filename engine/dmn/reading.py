@@ -168,8 +168,12 @@ class _Reader:
             return type_
         compiled = UnaryTests(xml.text(constraint), tests)
 
-        def allows(value: Any) -> bool:
-            return value is None or compiled.run(value, Scope({}, None, Run()))
+        def allows(value: Any, run: Run) -> bool:
+            warnings, run.warnings = run.warnings, None  # a value that is not allowed needs no second reason
+            try:
+                return value is None or compiled.run(value, Scope({}, None, run))
+            finally:
+                run.warnings = warnings
 
         return tree.RestrictedType(label, type_, allows)
 

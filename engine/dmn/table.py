@@ -122,7 +122,7 @@ class _Compiled:
         run, node = scope.run, self.node
         values = []
         for column, code, allowed in zip(node.inputs, self.inputs, self.allowed, strict=True):
-            fits, value = conformed(code(scope), column.type, run.types)
+            fits, value = conformed(code(scope), column.type, run)
             if not fits:
                 return run.warn(f"决策表“{node.label}”的输入不是 {column.type.name if column.type else ''}。")
             if allowed and value is not None and allowed(scope, value) is not True:
@@ -172,7 +172,7 @@ class _Compiled:
 
     def _outputs(self, hit: int, scope: Scope) -> list[Any]:
         outputs = zip(self.node.outputs, self.rules[hit][1], strict=True)
-        return [conformed(code(scope), output.type, scope.run.types)[1] for output, code in outputs]
+        return [conformed(code(scope), output.type, scope.run)[1] for output, code in outputs]
 
     def _named(self, result: list[Any]) -> Any:
         if self.single:

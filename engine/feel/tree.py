@@ -203,10 +203,10 @@ class ListType(Type):
 
 @dataclass(frozen=True, slots=True)
 class RestrictedType(Type):
-    """A type with allowed values; the test is null-safe and asks for the value alone."""
+    """A type with allowed values; the test is null-safe and asks for the value alone. It is paid for by the evaluation, a ``Run``."""
 
     base: Type = Type("Any")
-    allows: Callable[[Any], bool] = bool
+    allows: Callable[[Any, Any], bool] = lambda value, run: True
 
 
 @dataclass(frozen=True, slots=True)

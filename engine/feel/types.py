@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+from .run import Run
 from .temporal import midnight
 from .tree import ContextType, FunctionType, ListType, RangeType, RestrictedType, Type
 from .values import Function, Range, Signature, kind
@@ -64,48 +65,49 @@ def resolved(type_: Type, types: Types, depth: int = 0) -> Type:
 # --- values and types ---
 
 
-def is_instance(value: Any, type_: Type, types: Types) -> bool | None:
+def is_instance(value: Any, type_: Type, run: Run) -> bool | None:
     """``value instance of type``, which does not ask for allowed values; None for a type that is not known."""
     if value is None:
-        found = resolved(type_, types)
+        found = resolved(type_, run.types)
         return None if _unknown(found) else found.name == "Null" and type(found) is Type
-    return _fits(value, type_, types, False, 0)
+    return _fits(value, type_, run, False, 0)
 
 
 def _unknown(found: Type) -> bool:
     return type(found) is Type and found.name not in BUILT_IN
 
 
-def _fits(value: Any, type_: Type, types: Types, allowed: bool, depth: int) -> bool | None:
+def _fits(value: Any, type_: Type, run: Run, allowed: bool, depth: int) -> bool | None:
     """Whether a value, or null within a list or context, conforms to a type.
 
     :param allowed: whether allowed values count
     """
-    found = resolved(type_, types)
+    found = resolved(type_, run.types)
     if depth > MAX_DEPTH or _unknown(found):
         return None
+    run.spend(1)
     if value is None:
         return True
     if isinstance(found, RestrictedType):
-        base = _fits(value, found.base, types, allowed, depth + 1)
-        return base and (not allowed or found.allows(value))
+        base = _fits(value, found.base, run, allowed, depth + 1)
+        return base and (not allowed or found.allows(value, run))
     if isinstance(found, ListType):
         return isinstance(value, list) and all(
-            _fits(item, found.element, types, allowed, depth + 1) for item in value
+            _fits(item, found.element, run, allowed, depth + 1) for item in value
         )
     if isinstance(found, ContextType):
         return isinstance(value, dict) and all(
-            name in value and _fits(value[name], entry, types, allowed, depth + 1)
+            name in value and _fits(value[name], entry, run, allowed, depth + 1)
             for name, entry in found.entries
         )
     if isinstance(found, RangeType):
         ends = (value.start, value.end) if isinstance(value, Range) else ()
         return any(end is not None for end in ends) and all(
-            _fits(end, found.element, types, allowed, depth + 1) for end in ends
+            _fits(end, found.element, run, allowed, depth + 1) for end in ends
         )
     if isinstance(found, FunctionType):
         return isinstance(value, Function) and any(
-            _callable_as(signature, found, types) for signature in value.signatures(len(found.parameters))
+            _callable_as(signature, found, run.types) for signature in value.signatures(len(found.parameters))
         )
     return found.name == "Any" or kind(value) == found.name
 
@@ -168,15 +170,15 @@ def _base(type_: Type, types: Types) -> Type:
 # --- conversions ---
 
 
-def conformed(value: Any, type_: Type | None, types: Types) -> tuple[bool, Any]:
+def conformed(value: Any, type_: Type | None, run: Run) -> tuple[bool, Any]:
     """A value as a type wants it (10.3.2.9.4): a list of one thing is the thing, a thing a list of it, a date its midnight in UTC.
 
     :returns: whether it conforms, and the value, None where it does not
     """
-    if type_ is None or value is None or _fits(value, type_, types, True, 0) is not False:
+    if type_ is None or value is None or _fits(value, type_, run, True, 0) is not False:
         return True, value
-    for converted in _conversions(value, _base(type_, types)):
-        if _fits(converted, type_, types, True, 0):
+    for converted in _conversions(value, _base(type_, run.types)):
+        if _fits(converted, type_, run, True, 0):
             return True, converted
     return False, None
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.feel import BUILT_IN, Expression, FeelLimitError, analyse, compile, is_instance, tree
+from engine.feel import BUILT_IN, Expression, FeelLimitError, Run, analyse, compile, is_instance, tree
 from engine.feel.parser import parse, parse_unary_tests
 
 NUMBER, STRING, BOOLEAN, DATE = (tree.Type(n) for n in ("number", "string", "boolean", "date"))
 ROW = tree.ContextType("行", (("a", NUMBER), ("s", STRING)))
-TYPES = {"分值": tree.RestrictedType("分值", NUMBER, lambda value: 0 <= value <= 100), "行": ROW}
+TYPES = {"分值": tree.RestrictedType("分值", NUMBER, lambda value, run: 0 <= value <= 100), "行": ROW}
 NAMES: dict[str, tree.Type | None] = {
     "n": NUMBER,
     "分": tree.Type("分值"),
@@ -113,7 +113,7 @@ def test_a_type_that_is_told_is_the_type_of_every_value(
         except FeelLimitError:
             continue
         if type_ is not None and value is not None:
-            assert is_instance(value, type_, TYPES), (type_, value)
+            assert is_instance(value, type_, Run(types=TYPES)), (type_, value)
 
 
 def defects(text: str, *, cell: bool = False, **names: tree.Type) -> list[tuple[str, str, str]]:
