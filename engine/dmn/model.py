@@ -12,6 +12,7 @@ from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed
 from engine.feel.compiler import Closure, Code, compile_node
 from engine.feel.tree import size
 from engine.feel.types import resolved
+from engine.feel.values import adopt
 
 from . import xml
 from .boxed import Typed
@@ -58,6 +59,7 @@ class Model:
             for part in file.parts:
                 self._elements[file.namespace, part.id] = _Element(part, file.namespace, prefixes)
         self._collect_types(root, "", ())
+        self._refuse_endless_types()
         for element in self._elements.values():
             self._link(element)
             self._type_result(element.part)
@@ -73,6 +75,18 @@ class Model:
             if inner is not None and imported.namespace not in seen:
                 path = f"{prefix}{imported.name}." if imported.name else prefix
                 self._collect_types(inner, path, (*seen, imported.namespace))
+
+    def _refuse_endless_types(self) -> None:
+        """A type with allowed values is of another type in the end."""
+        for name, type_ in self.types.items():
+            found: tree.Type | None = type_
+            for _ in range(2 * len(self.types)):
+                if isinstance(found, tree.RestrictedType):
+                    found = found.base
+                elif found is not None and type(found) is tree.Type:
+                    found = self.types.get(found.name)
+            if isinstance(found, tree.RestrictedType):
+                raise DmnError("dmn-cycle", f"类型“{name}”以自身为基础。请为它选择别的类型。")
 
     def _link(self, element: _Element) -> None:
         part = element.part
@@ -204,6 +218,8 @@ class Model:
             value = checked(act(_Evaluation(self, inputs, run)))
         except RecursionError:
             raise FeelLimitError("depth", "决策或数据嵌套过深，已停止。") from None
+        except ArithmeticError:  # only numbers of the data that no function has seen get here
+            value = run.warn("数值超出范围。")
         return Decision(value, tuple(run.matched), tuple(warnings), run.inputs, tuple(run.consulted))
 
 
@@ -283,6 +299,7 @@ class _Evaluation:
                     value = inner.get(part.name, _MISSING)
         if value is _MISSING:
             value = self.inputs.get(part.name)
+        value = adopt(value)
         self.run.inputs[part.name] = value
         fits, value = conformed(value, part.type, self.run)
         return (
@@ -293,7 +310,9 @@ class _Evaluation:
         part = element.part
         if part.logic is None:
             return self.run.warn(f"决策“{part.name}”没有决策逻辑。")
-        fits, value = conformed(element.code(self.scope(element)), part.type, self.run)
+        code, scope = element.code, self.scope(element)
+        self.run.spend(element.size)
+        fits, value = conformed(code(scope), part.type, self.run)
         return (
             value
             if fits
@@ -327,7 +346,7 @@ class _Service(Function):
     def invoke(self, arguments: list[Any], run: Run) -> Any:
         model, part = self._outer.model, self._element.part
         given: dict[int, Any] = {}
-        for element, value in zip(self._element.inputs, arguments, strict=True):
+        for element, value in zip(self._element.inputs, map(adopt, arguments), strict=True):
             fits, given[id(element)] = conformed(value, element.part.type, run)
             if not fits:
                 return run.warn(f"决策服务“{part.name}”的输入“{element.part.name}”类型不符。")
