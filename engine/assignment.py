@@ -154,10 +154,11 @@ def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) ->
 
     rows: list[dict[str, Any]] = []
     attestors = element.signature.attestors if element.signature is not None else ()
+    warnings: list[str] = []
     for assigned in element.assignment:
-        rows += [row(0, person=p) for p in _ids(resolve(assigned.person, data, at))]
+        rows += [row(0, person=p) for p in _ids(resolve(assigned.person, data, at, warnings))]
         if assigned.posts:
-            for unit in _ids(resolve(assigned.unit, data, at)):
+            for unit in _ids(resolve(assigned.unit, data, at, warnings)):
                 rows += [row(0, unit=unit, post=post) for post in assigned.posts]
                 rows += [row(rank, unit=unit, post=post) for rank, post in enumerate(assigned.otherwise, 1)]
                 rows.append(row(VACANCY, unit=unit, post=CARETAKER))
@@ -166,7 +167,9 @@ def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) ->
     if not any(not r["excluded"] for r in rows):
         raise NotExecutable(
             "nobody",
-            f"“{element.name or element.id}”没有可以办理的人：请检查该任务的办理人表达式。",
+            "".join(
+                [f"“{element.name or element.id}”没有可以办理的人：请检查该任务的办理人表达式。", *warnings]
+            ),
             element=element.id,
         )
     return rows

@@ -94,6 +94,7 @@ def deploy(
     model = process.model
     references = model.references()
     pinned = {name for kind in ("form", "decision", "template", "ledger") for name in references[kind]}
+    pinned |= {name for file in references["decision"] for name in dmn.Folder(files).imported(file)}
     stored = {n: f"{n}.ledger.yaml" for n in references["ledger"]}
     resources = {
         name: blobs.put(session, files[stored.get(name, name)], _media_type(stored.get(name, name)), at)
@@ -184,17 +185,23 @@ class Loaded:
         self.process = Process.restore(blobs.get(session, definition.bpmn_digest), definition.spec)
         content = {name: blobs.get(session, digest) for name, digest in definition.resources.items()}
         self.forms = {name: forms.load(data) for name, data in content.items() if name.endswith(".form.json")}
-        self.decisions = {name: dmn.load(data) for name, data in content.items() if name.endswith(".dmn")}
+        self._tables = dmn.Folder(content)
+        references = self.process.model.references()
+        self.decisions = {name: self._tables.load(name) for name in references["decision"]}
         self.templates = {name: data for name, data in content.items() if name.endswith(".docx")}
-        published = self.process.model.references()["ledger"]
-        self.ledgers = {name: ledgers.load(content[name]) for name in published if name in content}
+        self.ledgers = {name: ledgers.load(content[name]) for name in references["ledger"] if name in content}
 
     def decide(
         self, resource: str, decision: str, variables: Mapping[str, Any], now: datetime
-    ) -> tuple[Any, list[Any]]:
-        """The decision's value, and the rules that matched as (table, number, id)."""
-        result = self.decisions[resource].decide(decision, variables, now=local(now))
-        return result.value, [[match.table, match.rule, match.rule_id] for match in result.matched]
+    ) -> dmn.Decision:
+        """:raises LvzeError: no such decision in the model, or it asks for too much"""
+        model = self.decisions[resource]
+        take = model.call if decision in model.functions else model.decide
+        return take(decision, variables, now=local(now))
+
+    def sheets(self, resource: str) -> list[dmn.Sheet]:
+        """The decision tables of a decision model and of those that it imports, as they are written."""
+        return self._tables.sheets(resource)
 
 
 class Definitions:

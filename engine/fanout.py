@@ -122,19 +122,20 @@ def _items(element: Element, data: Mapping[str, Any], at: datetime) -> list[Any]
     loop = element.loop
     if loop is None:
         return [None]
+    warnings: list[str] = []
     if loop.cardinality is not None:
-        count = evaluate(loop.cardinality, data, at)
+        count = evaluate(loop.cardinality, data, at, warnings)
         if not isinstance(count, bool) and count is not None and count == int(count) >= 0:
             items: Any = [None] * min(int(count), MAX_CHILDREN + 1)
         else:
             items = None
     else:
-        items = evaluate(loop.collection or "", data, at)
+        items = evaluate(loop.collection or "", data, at, warnings)
     if not isinstance(items, list):
         name = element.name or element.id
         raise NotExecutable(
             "no-collection",
-            f"“{name}”的多实例集合“{loop.collection or loop.cardinality}”不是列表。",
+            "".join([f"“{name}”的多实例集合“{loop.collection or loop.cardinality}”不是列表。", *warnings]),
             element=element.id,
         )
     if len(items) > MAX_CHILDREN:

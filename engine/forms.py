@@ -475,10 +475,10 @@ class _Level:
                 self.names[component.key] = self.lenient(component)
 
     def evaluate(self, source: str) -> Any:
-        """The value; null where the expression asks for more than it may have: the page must open."""
+        """The value; null where it asks for too much, or where a variable's name breaks it: the page must open."""
         try:
             return feel.evaluate(source, self.names, now=self.now)
-        except feel.FeelLimitError:
+        except (feel.FeelLimitError, feel.FeelSyntaxError):
             return None
 
     def resolve(self, value: Any) -> Any:

@@ -125,6 +125,11 @@ def append_to(session: Session, stream: str, entries: Sequence[Entry], at: datet
     append(session, stream, head, entries, at)
 
 
+def at(session: Session, stream: str, number: int) -> Event | None:
+    """The event with a number, 1-based, in a stream."""
+    return session.scalar(select(Event).where(Event.stream == stream, Event.seq == number))
+
+
 def read(session: Session, *streams: str) -> list[Event]:
     return list(session.scalars(select(Event).where(Event.stream.in_(streams)).order_by(Event.at, Event.id)))
 

@@ -166,7 +166,9 @@ def fail(session: Session, job: Job, error: Exception, at: datetime) -> None:
         .values(
             token=None,
             lease_until=None,
-            last_error=f"{type(error).__name__}: {error}"[:4000],
+            last_error="\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])[
+                :4000
+            ],
             incident_at=at if spent else None,
             due_at=at if spent else at + RETRIES[min(job.attempts, len(RETRIES)) - 1],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from engine import history, reading, stepping
 from engine.deployments import ProcessDefinition
+from engine.dmn import Sheet
 from engine.documents import register
+from engine.errors import NotFound
 from engine.fanout import Fanout
 from engine.instances import ProcessInstance
 from engine.jobs import Job
@@ -56,6 +58,75 @@ class View:
         return any(
             job.kind != "timer" and job.due_at is not None and job.incident_at is None for job in self.pending
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A decision table that was asked.
+
+    :ivar inputs: the values of its input columns, once for every time it was asked
+    :ivar matched: numbers of the rules that matched
+    """
+
+    sheet: Sheet
+    inputs: list[tuple[Any, ...]]
+    matched: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A decision that an instance took, with the tables of the version that the instance is bound to.
+
+    :ivar inputs: the input data that it used
+    """
+
+    instance: ProcessInstance
+    definition: ProcessDefinition
+    at: datetime
+    step: str
+    decision: str
+    value: Any
+    inputs: dict[str, Any]
+    tables: list[Asked]
+    warnings: list[str]
+
+
+def taken(runtime: Runtime, session: Session, instance_id: int, number: int, by: int, on: date) -> Taken:
+    """The decision at a place in an instance's history.
+
+    :raises NotFound: no such instance or decision, or not for this person to know of
+    """
+    instance = reading.require_instance(session, instance_id, by, on)
+    event = history.at(session, instance.stream, number)
+    if event is None or event.code != "decided" or event.payload is None:
+        raise NotFound("no-decision", "没有这次决策的记录。", id=instance_id, number=number)
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    element = loaded.process.model.elements[event.element_id or ""]
+    payload, resource = event.payload, element.decision[0] if element.decision else ""
+    return Taken(
+        instance,
+        loaded.definition,
+        event.at,
+        element.name or element.id,
+        payload["decision"],
+        payload["value"],
+        payload.get("inputs", {}),
+        _asked(loaded.sheets(resource), payload.get("tables", []), payload["matched"]),
+        payload.get("warnings", []),
+    )
+
+
+def _asked(sheets: list[Sheet], consulted: list[list[Any]], matched: list[list[Any]]) -> list[Asked]:
+    """The sheets of the tables that were asked. Of several with one name, it is the one that has the rules."""
+    found: list[Asked] = []
+    for name in dict.fromkeys([table for table, _ in consulted] + [table for table, _, _ in matched]):
+        rules = {(number, id_) for table, number, id_ in matched if table == name}
+        candidates = [sheet for sheet in sheets if sheet.table == name]
+        candidates.sort(key=lambda sheet: -len(rules & {(row.number, row.id) for row in sheet.rows}))
+        inputs = [tuple(values) for table, values in consulted if table == name]
+        if candidates:
+            found.append(Asked(candidates[0], inputs, frozenset(number for number, _ in rules)))
+    return found
 
 
 def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date) -> View:

@@ -268,6 +268,14 @@ class ProcessEngine:
                 session, reading.require_instance(session, instance_id, by, self.today())
             )
 
+    def decision(self, instance_id: int, number: int, *, by: int) -> overview.Taken:
+        """A decision that an instance took, by its number in the instance's history, with the tables that were asked.
+
+        :raises NotFound: no such decision, or not for this person to know of
+        """
+        with self._read() as session:
+            return overview.taken(self._runtime, session, instance_id, number, by, self.today())
+
     # work items
 
     def inbox(self, *, by: int, box: str = "todo", limit: int = 50, offset: int = 0) -> list[inbox.Row]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
+from types import NoneType
 from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from engine import assignment, fanout, history, instances, work_items
+from engine import assignment, fanout, feel, history, instances, work_items
 from engine.arrivals import Arrival
-from engine.bpmn.execution import Action, Context, Opened, Step
+from engine.bpmn.execution import Action, Context, Decided, Opened, Step
 from engine.bpmn.model import Element
 from engine.deployments import Loaded
 from engine.fanout import Fanout
@@ -76,13 +78,9 @@ def project(
     """Write what a step means into rows, in a number of statements that does not depend on how much is open."""
     instance.state = step.state
     log = list(entries)
+    log += [_decided(decided) for decided in step.decided]
     log += [
-        Entry(
-            "decided",
-            {"decision": d.decision, "value": d.value, "matched": d.matched},
-            element_id=d.element.id,
-        )
-        for d in step.decided
+        Entry("warned", {"warnings": warned.warnings}, element_id=warned.element_id) for warned in step.warned
     ]
     if step.cancelled or step.unscheduled:
         close(session, instance, [*step.cancelled, *step.unscheduled], step.cancelled, at)
@@ -96,16 +94,19 @@ def project(
         elif opened.element.operation is not None:
             new_jobs.append(_operation(instance, opened, at))
         else:
+            warnings: list[str] = []
             item = WorkItem(
                 instance_id=instance.id,
                 task_id=opened.task_id,
-                **work_items.describe(opened.element, opened.data, at),
+                **work_items.describe(opened.element, opened.data, at, warnings),
                 opened_at=at,
             )
             items.append((item, opened.element, opened.data))
             log.append(
                 Entry("opened", {"task": opened.task_id, "title": item.title}, element_id=opened.element.id)
             )
+            if warnings:
+                log.append(Entry("warned", {"warnings": warnings}, element_id=opened.element.id))
     new_jobs += [
         Job(
             kind="timer",
@@ -130,6 +131,31 @@ def project(
         fanout.arrive(runtime, session, instance, step.data, at=at)
     assignment.assign(session, items, at)
     work_items.show(session, [(item.id, element, data) for item, element, data in items], at)
+
+
+#: of a decision, as many of each as anybody reads
+_KEPT = 100
+
+
+def _decided(decided: Decided) -> Entry:
+    """What a decision used and came to, for the history: its tables' inputs as values or, where they are no plain ones, as text."""
+    found = decided.found
+    return Entry(
+        "decided",
+        {
+            "decision": decided.decision,
+            "value": found.value,
+            "inputs": dict(found.inputs),
+            "tables": [[one.table, list(map(_plain, one.inputs))] for one in found.consulted[:_KEPT]],
+            "matched": [[match.table, match.rule, match.rule_id] for match in found.matched[:_KEPT]],
+            "warnings": list(found.warnings),
+        },
+        element_id=decided.element.id,
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, Decimal, date, NoneType)) else feel.text_of(value)[:500]
 
 
 def _operation(instance: ProcessInstance, opened: Opened, at: datetime) -> Job:

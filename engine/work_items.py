@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine.bpmn.model import Element, resolve
-from engine.clock import SHANGHAI
+from engine.bpmn.model import Element, moment, resolve
 from engine.database import Table, UtcDateTime, Values
 from engine.errors import NotFound
 from engine.history import GENESIS
@@ -102,25 +101,20 @@ def ids(value: Any) -> list[int]:
     return [int(value)]
 
 
-def describe(element: Element, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
-    """The columns that an element and its token's variables give a new work item."""
-    title = resolve(element.title, data, at) if element.title else None
+def describe(
+    element: Element, data: Mapping[str, Any], at: datetime, warnings: list[str] | None = None
+) -> dict[str, Any]:
+    """The columns that an element and its token's variables give a new work item.
+
+    :param warnings: takes why there is no title or no deadline
+    """
+    title = resolve(element.title, data, at, warnings) if element.title else None
     return {
         "element_id": element.id,
         "name": (element.name or element.id)[:200],
         "title": str(title or element.name or element.id)[:500],
-        "due_at": _due(resolve(element.due, data, at), at) if element.due else None,
+        "due_at": moment(resolve(element.due, data, at, warnings), at) if element.due else None,
     }
-
-
-def _due(value: Any, at: datetime) -> datetime | None:
-    if isinstance(value, timedelta):
-        return at + value
-    if isinstance(value, datetime):
-        return value if value.tzinfo is not None else value.replace(tzinfo=SHANGHAI)
-    if isinstance(value, date):  # the day itself still counts
-        return datetime.combine(value + timedelta(days=1), time(), SHANGHAI)
-    return None
 
 
 def get(session: Session, work_item_id: int) -> WorkItem:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -82,18 +84,20 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
 
 def _operation(runtime: Runtime, job: Job, at: datetime) -> None:
     with runtime.database.read() as session:
-        context, element, inputs = _prepare(runtime, session, job, at)
+        context, element, inputs, warnings = _prepare(runtime, session, job, at)
         operation = service_tasks.find(element.operation or "")
         prepare = getattr(operation, "prepare", None)
-        prepared = prepare(context, **inputs) if prepare is not None else None
+        with _noting(warnings):
+            prepared = prepare(context, **inputs) if prepare is not None else None
     with runtime.database.write() as session:
         instances.get(session, job.instance_id, lock=True)
         jobs.finish(session, job)
-        context, element, inputs = _prepare(runtime, session, job, at)
+        context, element, inputs, warnings = _prepare(runtime, session, job, at)
         context.prepared = prepared
         assert job.task_id is not None
         try:
-            result = operation.run(context, **inputs)
+            with _noting(warnings):
+                result = operation.run(context, **inputs)
         except service_tasks.BpmnError as error:
             log = [
                 Entry(
@@ -111,9 +115,21 @@ def _operation(runtime: Runtime, job: Job, at: datetime) -> None:
         stepping.advance(runtime, session, context.instance, Complete(job.task_id, outputs), log, at=at)
 
 
+@contextmanager
+def _noting(warnings: list[str]) -> Iterator[None]:
+    """An operation that fails says also which of its inputs are null because of an error."""
+    try:
+        yield
+    except Exception as error:
+        for warning in warnings:
+            error.add_note(warning)
+        raise
+
+
 def _prepare(
     runtime: Runtime, session: Session, job: Job, at: datetime
-) -> tuple[service_tasks.Operation, Element, dict[str, object]]:
+) -> tuple[service_tasks.Operation, Element, dict[str, object], list[str]]:
+    """The operation's context, element and inputs, and why inputs are null, where an error is the reason."""
     instance = instances.get(session, job.instance_id)
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[job.element_id or ""]
@@ -131,7 +147,9 @@ def _prepare(
         job=job,
         data=data,
     )
-    return context, element, {name: resolve(text, data, at) for name, text in element.inputs.items()}
+    warnings: list[str] = []
+    inputs = {name: resolve(text, data, at, warnings) for name, text in element.inputs.items()}
+    return context, element, inputs, warnings
 
 
 def _start_children(runtime: Runtime, session: Session, job: Job, at: datetime) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
@@ -22,15 +22,15 @@ from SpiffWorkflow.util.task import TaskState
 
 from engine import feel
 from engine.bpmn import state as states
-from engine.bpmn.model import Element, Model, evaluate
+from engine.bpmn.model import Element, Model, evaluate, moment, resolve
 from engine.bpmn.normalise import normalise
 from engine.bpmn.parser import parse, parse_xml
 from engine.bpmn.specs import CONVERTERS, Parser, Timer, WaitingTask
-from engine.clock import SHANGHAI
+from engine.dmn import Decision
 from engine.errors import Finding, LvzeError, NotExecutable, Refused
 
-#: (decision resource, decision, variables, business time) -> (value, rules that matched)
-Decide = Callable[[str, str, Mapping[str, Any], datetime], tuple[Any, list[Any]]]
+#: (decision resource, decision, variables, business time) -> what came of it
+Decide = Callable[[str, str, Mapping[str, Any], datetime], Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,23 @@ class Scheduled:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision was taken inside the step; ``matched`` are the rules that hit."""
+    """A decision was taken inside the step."""
 
     element: Element
     decision: str
-    value: Any
-    matched: list[Any]
+    found: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A flow's condition was neither true nor false, so the flow was not taken.
+
+    :ivar element_id: the gateway
+    :ivar warnings: full sentences that quote the condition
+    """
+
+    element_id: str
+    warnings: list[str]
 
 
 @dataclass(slots=True)
@@ -83,6 +94,7 @@ class Step:
     unscheduled: list[str]
     passed: list[str]
     decided: list[Decided]
+    warned: list[Warned]
     ended: bool
     data: dict[str, Any]
     error: str | None = None
@@ -127,8 +139,12 @@ class Throw:
 Action = Complete | Fire | Throw
 
 
+def _undecided(*_: Any) -> Decision:
+    raise AssertionError("looking at a state takes no decision")
+
+
 #: for loading a state only to look at it: nothing is evaluated
-_LOOKING = Context(datetime.min.replace(tzinfo=UTC), lambda *_: (None, []))
+_LOOKING = Context(datetime.min.replace(tzinfo=UTC), _undecided)
 
 
 class _ScriptEngine:
@@ -139,21 +155,34 @@ class _ScriptEngine:
         self.context = context
         self.environment = self
         self.decided: list[Decided] = []
+        self.warned: list[Warned] = []
 
     def seen(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """A token's variables over what the instance was given."""
         return {**self.context.given, **data}
 
-    def evaluate(self, task: Task, expression: str, external_context: Any = None) -> Any:
-        return evaluate(expression, self.seen(task.data), self.context.now)
+    def evaluate(self, task: Task, expression: str, external_context: Any = None) -> bool:
+        """The condition of a flow: only true takes it."""
+        warnings: list[str] = []
+        value = evaluate(expression, self.seen(task.data), self.context.now, warnings)
+        if type(value) is not bool:
+            found = "null" if value is None else feel.kind(value)
+            warnings = warnings or [f"“{expression.strip()}”的值是 {found}，不是真或假。"]
+            self.warned.append(Warned(task.task_spec.bpmn_id, warnings))
+        return value is True
 
     def decide(self, task: Task, element_id: str) -> None:
         element = self.model.elements[element_id]
         assert element.decision is not None
         resource, decision, variable = element.decision
-        value, matched = self.context.decide(resource, decision, self.seen(task.data), self.context.now)
-        task.data[variable or decision] = value
-        self.decided.append(Decided(element, decision, value, matched))
+        try:
+            found = self.context.decide(resource, decision, self.seen(task.data), self.context.now)
+        except LvzeError as error:
+            raise NotExecutable(
+                "decision", f"“{element.name or element.id}”作不出决策：{error}", element=element_id
+            ) from error
+        task.data[variable or decision] = found.value
+        self.decided.append(Decided(element, decision, found))
 
     def schedule(self, task: Task) -> dict[str, Any]:
         element = self.model.elements[task.task_spec.bpmn_id]
@@ -161,8 +190,8 @@ class _ScriptEngine:
         kind, text = element.timer
         data, now = self.seen(task.data), self.context.now
         if kind == "timeCycle":
-            return _cycle(_text(text, data, now), now, element)
-        return {"due": _moment(kind, text, data, now, element).isoformat()}
+            return _cycle(text, data, now, element)
+        return {"due": _moment(text, data, now, element).isoformat()}
 
     def following(self, task: Task, at: datetime) -> dict[str, Any] | None:
         """The internal data of a cycle's next round, or None where there is none."""
@@ -173,25 +202,19 @@ class _ScriptEngine:
         return {"due": due.isoformat(), "every": every, "left": None if left is None else left - 1}
 
 
-def _text(text: str, data: Mapping[str, Any], now: datetime) -> Any:
-    return evaluate(text, data, now) if text.startswith("=") else text
-
-
-def _moment(kind: str, text: str, data: Mapping[str, Any], now: datetime, element: Element) -> datetime:
-    value = _text(text, data, now)
+def _moment(text: str, data: Mapping[str, Any], now: datetime, element: Element) -> datetime:
+    warnings: list[str] = []
+    value = resolve(text, data, now, warnings)
     if isinstance(value, str):
-        value = feel.evaluate(_literal(value), {})
-    if isinstance(value, timedelta):
-        return now + value
-    if isinstance(value, feel.YearsMonthsDuration):
-        value = feel.evaluate("now + span", {"now": now, "span": value})
-    if isinstance(value, datetime):
-        return value if value.tzinfo is not None else value.replace(tzinfo=SHANGHAI)
-    if isinstance(value, date):  # the deadline's day itself still counts: due when it is over
-        return datetime.combine(value + timedelta(days=1), time(), SHANGHAI)
-    raise NotExecutable(
-        "timer", f"“{element.name or element.id}”的时间“{text}”不是日期、时间或时长。", element=element.id
-    )
+        value = evaluate(_literal(value), {}, now)
+    due = moment(value, now)
+    if due is None:
+        raise NotExecutable(
+            "timer",
+            "".join([f"“{element.name or element.id}”的时间“{text}”不是日期、时间或时长。", *warnings]),
+            element=element.id,
+        )
+    return due
 
 
 def _literal(text: str) -> str:
@@ -199,13 +222,17 @@ def _literal(text: str) -> str:
     return '@"' + text.strip().strip('"').replace('"', "") + '"'
 
 
-def _cycle(text: Any, now: datetime, element: Element) -> dict[str, Any]:
+def _cycle(text: str, data: Mapping[str, Any], now: datetime, element: Element) -> dict[str, Any]:
     """``R3/P1D`` or ``R/PT2H`` as internal data: the first due moment, the period in seconds, the rounds left."""
-    parts = str(text).strip('"').split("/")
-    span = feel.evaluate(_literal(parts[-1]), {}) if len(parts) >= 2 and parts[0].startswith("R") else None
+    warnings: list[str] = []
+    value = resolve(text, data, now, warnings)
+    parts = str(value).strip('"').split("/")
+    span = evaluate(_literal(parts[-1]), {}, now) if len(parts) >= 2 and parts[0].startswith("R") else None
     if not isinstance(span, timedelta) or span <= timedelta(0):
         raise NotExecutable(
-            "timer", f"“{element.name or element.id}”的循环“{text}”应形如 R3/P1D。", element=element.id
+            "timer",
+            "".join([f"“{element.name or element.id}”的循环“{text}”应形如 R3/P1D。", *warnings]),
+            element=element.id,
         )
     rounds = parts[0][1:]
     return {
@@ -313,7 +340,7 @@ class Process:
                 case Throw(code=code):
                     self._throw(workflow, task, code)
         except (SpiffWorkflowException, ValidationException) as error:
-            raise self._failed(error) from error
+            raise self._failed(error, script) from error
         return self._run(workflow, script, before, action.task_id)
 
     def tasks(self, scope: str, state: str, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -380,7 +407,7 @@ class Process:
         try:
             workflow.do_engine_steps(did_complete_task=note)
         except (SpiffWorkflowException, ValidationException) as error:
-            raise self._failed(error) from error
+            raise self._failed(error, script) from error
         after = _waiting(workflow)
         opened: list[Opened] = []
         scheduled: list[Scheduled] = []
@@ -402,6 +429,7 @@ class Process:
             unscheduled=[k for k, t in gone.items() if not isinstance(t.task_spec, WaitingTask)],
             passed=passed,
             decided=script.decided,
+            warned=script.warned,
             ended=ended,
             data=script.seen(_final(workflow)) if ended else {},
             error=next(
@@ -414,7 +442,7 @@ class Process:
             ),
         )
 
-    def _failed(self, error: Exception) -> LvzeError:
+    def _failed(self, error: Exception, script: _ScriptEngine) -> LvzeError:
         task = getattr(error, "task", None)
         spec = getattr(error, "task_spec", None) or (task.task_spec if task is not None else None)
         identity = getattr(spec, "bpmn_id", None)
@@ -426,8 +454,13 @@ class Process:
                 return cause
             cause = cause.__cause__ or cause.__context__
         if element is not None and element.kind in ("exclusiveGateway", "inclusiveGateway"):
+            why = [
+                one for warned in script.warned if warned.element_id == identity for one in warned.warnings
+            ]
             return NotExecutable(
-                "no-flow", f"{where}没有一个出口的条件成立，也没有默认出口。", element=identity
+                "no-flow",
+                "".join([f"{where}没有一个出口的条件成立，也没有默认出口。", *why]),
+                element=identity,
             )
         return NotExecutable("not-executable", f"{where}不能继续执行：{error}", element=identity)
 

@@ -7,31 +7,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from engine import feel
-from engine.clock import local
+from engine.clock import SHANGHAI, local
 from engine.errors import NotExecutable
 
 
-def resolve(text: str | None, data: Mapping[str, Any], now: datetime | None = None) -> Any:
+def resolve(
+    text: str | None, data: Mapping[str, Any], now: datetime, warnings: list[str] | None = None
+) -> Any:
     """The value of an *expression* attribute.
 
-    :raises NotExecutable: the expression has an error; the message names it
+    :param warnings: takes why the value is null, where an error of the expression is the reason
+    :raises NotExecutable: no FEEL, or it asks for too much; the message names the expression
     """
     if text is None or not text.startswith("="):
         return text
-    return evaluate(text, data, now)
+    return evaluate(text, data, now, warnings)
 
 
-def evaluate(text: str, data: Mapping[str, Any], now: datetime | None = None) -> Any:
-    """The value of a FEEL expression, with or without a leading ``=``."""
+def evaluate(text: str, data: Mapping[str, Any], now: datetime, warnings: list[str] | None = None) -> Any:
+    """The value of a FEEL expression, with or without a leading ``=``, at a business time: on the wall clock, today is local."""
     source = text.strip().removeprefix("=")
+    said: list[str] = []
     try:
-        return feel.evaluate(source, data, now=None if now is None else local(now))
+        value = feel.evaluate(source, data, now=local(now), warnings=said)
     except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
         raise NotExecutable("expression", f"表达式“{source}”无法计算：{error}", expression=source) from error
+    if value is None and warnings is not None:
+        warnings += [f"“{source}”的值是 null：{one}" for one in said]
+    return value
+
+
+def moment(value: Any, now: datetime) -> datetime | None:
+    """When a date, a time or a span from now is over; None for anything else."""
+    if isinstance(value, timedelta):
+        return now + value
+    if isinstance(value, feel.YearsMonthsDuration):  # a month later by the calendar on the wall
+        value = feel.evaluate("now + span", {"now": local(now), "span": value})
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=SHANGHAI)
+    if isinstance(value, date):  # the day itself still counts
+        return datetime.combine(value + timedelta(days=1), time(), SHANGHAI)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

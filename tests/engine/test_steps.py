@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from engine.bpmn.execution import Complete, Context, Fire, Process, Step, Throw
+from engine.dmn import Decision
 from engine.errors import NotExecutable, Refused
 from tests.engine.drawing import (
     boundary,
@@ -25,7 +27,13 @@ from tests.engine.drawing import (
 )
 
 NOW = datetime(2026, 3, 5, 1, 0, tzinfo=UTC)
-CONTEXT = Context(NOW, lambda resource, decision, data, now: (None, []))
+
+
+def nothing(resource: str, decision: str, data: Mapping[str, Any], now: datetime) -> Decision:
+    return Decision(None, (), (), {}, ())
+
+
+CONTEXT = Context(NOW, nothing)
 
 
 class Run:
