@@ -79,14 +79,13 @@ class Model:
     def _refuse_endless_types(self) -> None:
         """A type with allowed values is of another type in the end."""
         for name, type_ in self.types.items():
-            found: tree.Type | None = type_
-            for _ in range(2 * len(self.types)):
-                if isinstance(found, tree.RestrictedType):
-                    found = found.base
-                elif found is not None and type(found) is tree.Type:
-                    found = self.types.get(found.name)
-            if isinstance(found, tree.RestrictedType):
-                raise DmnError("dmn-cycle", f"类型“{name}”以自身为基础。请为它选择别的类型。")
+            restricted: set[int] = set()
+            found = type_
+            while isinstance(found, tree.RestrictedType):
+                if id(found) in restricted:
+                    raise DmnError("dmn-cycle", f"类型“{name}”以自身为基础。请为它选择别的类型。")
+                restricted.add(id(found))
+                found = resolved(found.base, self.types)
 
     def _link(self, element: _Element) -> None:
         part = element.part
