@@ -299,7 +299,15 @@ def divide(left: Any, right: Any) -> Any:
 
 
 def power(left: Any, right: Any) -> Any:
-    return _numbers(NUMBERS.power, left, right)
+    return _numbers(_power, left, right)
+
+
+def _power(base: Decimal, exponent: Decimal) -> Decimal:
+    if base:
+        return NUMBERS.power(base, exponent)
+    if exponent < 0:
+        raise ZeroDivisionError
+    return Decimal(0 if exponent else 1)
 
 
 def negate(value: Any) -> Any:

@@ -27,7 +27,7 @@ MAX_OFFSET = timedelta(hours=14)  # from UTC, as XML Schema and table 66 have it
 
 _YEAR = r"(?P<year>-?(?:[1-9][0-9]{4,8}|[0-9]{4}))"
 _DATE = rf"{_YEAR}-(?P<month>[0-9]{{2}})-(?P<day>[0-9]{{2}})"
-_ZONE = r"(?P<zone>Z|[+-][0-9]{2}:[0-9]{2}(?::[0-9]{2})?|@[A-Za-z0-9_+\-]+(?:/[A-Za-z0-9_+\-]+)*)?"
+_ZONE = r"(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2}(?::[0-9]{2})?|@[A-Za-z0-9_+\-]+(?:/[A-Za-z0-9_+\-]+)*)?"
 _TIME = rf"(?P<hour>[0-9]{{2}}):(?P<minute>[0-9]{{2}}):(?P<second>[0-9]{{2}})(?:\.(?P<fraction>[0-9]{{1,9}}))?{_ZONE}"
 _DATE_TEXT = re.compile(_DATE)
 _TIME_TEXT = re.compile(_TIME)
@@ -203,7 +203,7 @@ def zone_named(text: str | None) -> tzinfo | None:
     """
     if not text:
         return None
-    if text == "Z":
+    if text in "Zz":
         return UTC
     if text[0] == "@":
         try:

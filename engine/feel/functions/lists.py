@@ -217,10 +217,14 @@ def list_replace(run: Run, items: list[Any], position: Any, new: Any) -> list[An
     return [*items[:at], new, *items[at + 1 :]]
 
 
+def _refuse_other_than_two(function: Function) -> None:
+    if not any(function.signatures(2)):
+        raise ValueError("函数应有两个参数")
+
+
 @built_in("list replace(list: list, match: function, newItem: any)")
 def list_replace_where(run: Run, items: list[Any], match: Function, new: Any) -> list[Any]:
-    if len(match.parameters) != 2:
-        raise ValueError("匹配函数应有两个参数")
+    _refuse_other_than_two(match)
     found = []
     for item in items:
         matches = match.invoke([item, new], run)
@@ -285,6 +289,9 @@ def flatten(run: Run, items: list[Any]) -> list[Any]:
 @built_in("sort(list: list, precedes: function?)")
 def sort(run: Run, items: list[Any], precedes: Function | None = None) -> list[Any]:
     _read(run, items, len(items).bit_length())
+
+    if precedes is not None:
+        _refuse_other_than_two(precedes)
 
     def compare(left: Any, right: Any) -> int:
         run.spend(1)

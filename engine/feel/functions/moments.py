@@ -8,7 +8,7 @@ from typing import Any
 
 from ..operators import equal, weekday
 from ..run import Run
-from ..temporal import day_number, days_of_month, make_date
+from ..temporal import day_number, days_of_month, make_date, write
 from ..values import WideDate, kind
 from .registry import built_in
 
@@ -76,9 +76,9 @@ def last_day_of_month(run: Run, day: Any) -> date | WideDate:
 
 @built_in("is(value1: any, value2: any)")
 def same(run: Run, left: Any, right: Any) -> bool:
-    """Whether two values are the same thing: for times that also means the same zone."""
+    """Whether two values are the same thing: for times that also means the same zone and fraction of a second."""
     if kind(left) != kind(right):
         return False
-    if kind(left) in ("time", "date and time") and str(left.tzinfo) != str(right.tzinfo):
-        return False
+    if kind(left) in ("time", "date and time"):
+        return write(left) == write(right)
     return equal(left, right, run.spend) is True

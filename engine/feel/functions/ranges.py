@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .. import parser, tree
 from ..lexer import FeelSyntaxError
 from ..limits import FeelLimitError
-from ..operators import contains, equal, order
+from ..operators import contains, equal, half_range, order
 from ..operators import interval as make_range
 from ..run import Run
 from ..values import Range
@@ -143,26 +144,43 @@ def coincides(run: Run, a: Any, b: Any) -> bool | None:
     return equal(a, b, run.spend)
 
 
+_ONE_END = re.compile(
+    r"\s*(?:[(\]]\s*\.\.(?P<end>.*)(?P<closing>[)\]\[])|(?P<opening>[(\[\]])(?P<start>.*)\.\.\s*[)\[])\s*",
+    re.DOTALL,
+)
+"""``(..2]`` and ``[2..)``: grammar rules 66 b and c."""
+
+
 @built_in("range(from: string)")
 def range_of_text(run: Run, text: str) -> Range:
-    """An interval with both ends, each a literal or a conversion of a literal."""
-    run.spend(len(text))
-    try:
-        node = parser.parse(text)
-    except (FeelSyntaxError, FeelLimitError) as error:
-        raise ValueError(f"不是区间：{error}") from None
+    """A range literal (grammar rule 66), whose ends are literals or conversions of literals."""
+    one_end = _ONE_END.fullmatch(text)
+    if one_end and one_end["end"] is not None:
+        return half_range(
+            "<=" if one_end["closing"] == "]" else "<", _end_value(run, _parsed(one_end["end"]))
+        )
+    if one_end:
+        return half_range(
+            ">=" if one_end["opening"] == "[" else ">", _end_value(run, _parsed(one_end["start"]))
+        )
+    node = _parsed(text)
     if not isinstance(node, tree.Interval):
         raise ValueError("应为区间，例如 [1..3]")
-    start, end = _literal(run, node.start), _literal(run, node.end)
-    if start is None or end is None or _order(start, end) > 0:
-        raise ValueError("区间的两端应从小到大")
+    start, end = _end_value(run, node.start), _end_value(run, node.end)
     found = make_range(start, end, node.start_included, node.end_included)
-    if found is None:
-        raise ValueError("区间的两端不能比较")
+    if found is None or _order(start, end) > 0:
+        raise ValueError("区间的两端应从小到大")
     return found
 
 
-def _literal(run: Run, node: tree.Node) -> Any:
+def _parsed(text: str) -> tree.Node:
+    try:
+        return parser.parse(text)
+    except (FeelSyntaxError, FeelLimitError) as error:
+        raise ValueError(f"不是区间：{error}".rstrip("。")) from None
+
+
+def _end_value(run: Run, node: tree.Node) -> Any:
     from ..compiler import compile_node  # the compiler knows the functions
     from ..run import Scope
 
@@ -173,4 +191,7 @@ def _literal(run: Run, node: tree.Node) -> Any:
         allowed = node.function.name in _CONVERSIONS and all(isinstance(a, tree.Text) for a in node.arguments)
     if not allowed:
         raise ValueError("区间的两端应为字面量")
-    return compile_node(node)(Scope({}, None, run))
+    value = compile_node(node)(Scope({}, None, run))
+    if value is None:
+        raise ValueError("区间的一端没有值")
+    return value
