@@ -27,6 +27,11 @@ def reader_id() -> int | None:
     return None if g.account is None else person_id()
 
 
+def sees_technicalities() -> bool:
+    """Whether the signed-in person can do something about a formula that fails."""
+    return g.account is not None and bool(g.account.is_admin or g.account.is_designer)
+
+
 def public(view: View) -> View:
     """Mark a view as open to everybody; all others ask for a login."""
     view.public = True  # type: ignore[attr-defined]

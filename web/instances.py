@@ -30,6 +30,13 @@ def show(id: int) -> str:
     )
 
 
+@instances.get("/<int:id>/decisions/<int:number>")
+def decision(id: int, number: int) -> str:
+    """A decision that the instance took: its tables, what they were given, the rules that matched."""
+    taken = engine.decision(id, number, by=person_id())
+    return render_template("instances/decision.html", taken=taken, instance=taken.instance)
+
+
 @instances.get("/<int:id>/standing")
 def standing(id: int) -> Response:
     """Asked again and again while automatic steps run: when they are done, the page is to be loaded anew."""

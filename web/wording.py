@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -13,9 +14,10 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from engine.clock import local
+from engine.dmn import Sheet
 from engine.history import Event
 from engine.instances import ProcessInstance
-from web.current import engine
+from web.current import engine, sees_technicalities
 
 
 def when(moment: datetime | None) -> Markup | str:
@@ -107,6 +109,8 @@ class Line:
 
     :ivar kind: ``bad``, ``auto`` or nothing
     :ivar done: somebody handed in a step
+    :ivar decision: (instance, number) of a decision whose tables can be looked at
+    :ivar details: sentences below the line
     """
 
     at: datetime
@@ -116,6 +120,8 @@ class Line:
     opinion: str = ""
     stream: str = ""
     done: bool = False
+    decision: tuple[int, int] | None = None
+    details: tuple[str, ...] = ()
 
 
 def lines(events: Iterable[Event]) -> list[Line]:
@@ -165,6 +171,12 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             )
         case "timer-fired":
             return Line(event.at, _("到期，自动处理"), kind="auto")
+        case "decided":
+            return Line(event.at, decided(payload), kind="auto", decision=_decision(event))
+        case "warned" if sees_technicalities():
+            return Line(
+                event.at, _("公式没有算出结果"), kind="bad", details=tuple(payload.get("warnings", ()))
+            )
         case "operated":
             what = payload.get("name") if payload.get("operation") != "lookup" else None
             return Line(event.at, what, kind="auto") if what else None
@@ -182,6 +194,72 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         who = f"{who}（{event.post}）"
     kind = "bad" if payload.get("outcome") in ("拒签", "无法签") else ""
     return Line(event.at, what, who, kind, payload.get("opinion") or "", done=event.code == "completed")
+
+
+def decided(payload: Mapping[str, Any]) -> str:
+    """决策“等次”：良好（命中规则 2）"""
+    rules = list(dict.fromkeys(number for _table, number, _id in payload.get("matched", ())))
+    said = value(payload.get("value"))
+    said = said if len(said) <= 60 else said[:59] + "…"
+    what = (
+        _("决策“%(name)s”没有得出结果", name=payload.get("decision"))
+        if payload.get("value") is None
+        else _("决策“%(name)s”：%(value)s", name=payload.get("decision"), value=said)
+    )
+    shown = "、".join(map(str, rules[:5])) + ("…" if len(rules) > 5 else "")
+    return str(what + _("（命中规则 %(rules)s）", rules=shown)) if rules else str(what)
+
+
+def _decision(event: Event) -> tuple[int, int] | None:
+    kind, _colon, id_ = event.stream.partition(":")
+    return (int(id_), event.seq) if kind == "instance" else None
+
+
+#: hit policies and aggregators of DMN, in words
+POLICIES = {
+    "UNIQUE": "最多只有一条规则符合",
+    "ANY": "可以有几条规则符合，但结果必须相同",
+    "PRIORITY": "几条规则符合时，取输出值排在最前的一条",
+    "FIRST": "从上往下，取第一条符合的规则",
+    "RULE ORDER": "符合的规则全部算数，按规则的先后列出",
+    "OUTPUT ORDER": "符合的规则全部算数，按输出值的先后列出",
+    "COLLECT": "符合的规则全部算数，结果列在一起",
+    "SUM": "符合的规则全部算数，结果相加",
+    "MIN": "符合的规则全部算数，取最小的结果",
+    "MAX": "符合的规则全部算数，取最大的结果",
+    "COUNT": "数有几条规则符合",
+}
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_TEXTS = re.compile(r'"[^"\\]*"(?:\s*,\s*"[^"\\]*")*')
+_LIMIT = re.compile(rf"(<=?|>=?)\s*({_NUMBER})")
+_INTERVAL = re.compile(rf"([\[(\]])\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*([\])\[])")
+
+
+def policy(sheet: Sheet) -> str:
+    """How a decision table chooses among its rules, in words."""
+    return str(_(POLICIES.get(sheet.aggregator or sheet.hit_policy, sheet.hit_policy)))
+
+
+def cell(text: str) -> Markup | str:
+    """A cell of a decision table in words where it is simple; else its FEEL."""
+    if text in _CELLS:
+        return str(_(_CELLS[text]))
+    if _TEXTS.fullmatch(text):
+        return "、".join(re.findall(r'"([^"]*)"', text))
+    if found := _LIMIT.fullmatch(text):
+        return f"{found[1].replace('<=', '≤').replace('>=', '≥')} {found[2]}"
+    if found := _INTERVAL.fullmatch(text):
+        without = [
+            end for end, kept in ((found[2], found[1] == "["), (found[3], found[4] == "]")) if not kept
+        ]
+        between = _("%(low)s 至 %(high)s", low=found[2], high=found[3])
+        return str(between + _("（不含 %(ends)s）", ends="、".join(without)) if without else between)
+    if re.fullmatch(_NUMBER, text):
+        return text
+    return Markup("<code>{}</code>").format(text)
+
+
+_CELLS = {"-": "不限", "": "—", "true": "是", "false": "否", "null": "空"}
 
 
 def _signed(payload: Mapping[str, Any]) -> list[str]:
@@ -210,4 +288,6 @@ def register(app: Flask) -> None:
         standing=standing,
         html_name=html_name,
         row_of=row_of,
+        policy=policy,
+        cell=cell,
     )
