@@ -29,7 +29,8 @@ _LOGIC = (
     "some",
     "every",
 )
-_NULL = tree.Constant(None)
+EMPTY = tree.Constant(None)
+"""What is not filled in; told from a written ``null`` by its identity."""
 Node = TypeVar("Node", bound=tree.Node)
 
 
@@ -197,7 +198,7 @@ class _Reader:
 
     def parse(self, element: Element, text: str) -> tree.Node:
         if not text:
-            return _NULL
+            return EMPTY
         try:
             return self.parsed(parse, text)
         except (FeelSyntaxError, FeelLimitError) as error:
@@ -220,7 +221,7 @@ class _Reader:
         return None if element is None else self.expression(element, label)
 
     def inner(self, parent: Element | None, label: str) -> tree.Node:
-        return _NULL if parent is None else self.logic(parent, label) or _NULL
+        return EMPTY if parent is None else self.logic(parent, label) or EMPTY
 
     def expression(self, element: Element, label: str) -> tree.Node:
         node = _EXPRESSIONS[xml.tag(element)](self, element, label)
@@ -235,7 +236,7 @@ class _Reader:
         result = None
         for entry in xml.children(element, "contextEntry"):
             variable = xml.child(entry, "variable")
-            value = self.logic(entry, label if variable is None else xml.name(variable)) or _NULL
+            value = self.logic(entry, label if variable is None else xml.name(variable)) or EMPTY
             type_ = self.type(variable)
             if type_ is not None:
                 value = Typed(value, type_)
@@ -249,7 +250,7 @@ class _Reader:
         bindings = list(xml.children(element, "binding"))
         parameters = [xml.child(binding, "parameter") for binding in bindings]
         names = tuple("" if parameter is None else xml.name(parameter) for parameter in parameters)
-        arguments = tuple(self.logic(binding, label) or _NULL for binding in bindings)
+        arguments = tuple(self.logic(binding, label) or EMPTY for binding in bindings)
         return tree.Call(self.inner(element, label), arguments, names)
 
     def list(self, element: Element, label: str) -> tree.Node:
@@ -276,7 +277,7 @@ class _Reader:
         external = (element.get("kind") or "FEEL").upper() != "FEEL"
         around = self.definitions.names
         self.definitions.names = around | {name for name, _ in parameters if is_special(name)}
-        body = self.logic(element, label) or _NULL
+        body = self.logic(element, label) or EMPTY
         self.definitions.names = around
         type_ = self.type(element)
         return tree.FunctionLiteral(parameters, Typed(body, type_) if type_ else body, external)
@@ -318,15 +319,15 @@ class _Reader:
             if len(tests) != len(inputs) or len(results) != len(outputs):
                 message = f"第 {number} 条规则的单元格与列数不符。"
                 self.problem(rule, message)
-                tests = (tree.Tests((_NULL,)),) if inputs else ()  # never matches
-                results = (_NULL,) * len(outputs)
+                tests = (tree.Tests((EMPTY,)),) if inputs else ()  # never matches
+                results = (EMPTY,) * len(outputs)
             rules.append(Rule(rule.get("id") or "", tests, results))
         return Table(label, policy, aggregator, inputs, outputs, tuple(rules))
 
     def table_input(self, column: Element, label: str) -> Input:
         expression = xml.child(column, "inputExpression")
         values = xml.child(column, "inputValues")
-        node = _NULL if expression is None else self.parse(expression, xml.text(expression))
+        node = EMPTY if expression is None else self.parse(expression, xml.text(expression))
         return Input(node, self.type(expression), None if values is None else self.tests(values))
 
     def table_output(self, column: Element, label: str) -> Output:
