@@ -27,7 +27,7 @@ from .operators import (
     order,
 )
 from .run import Run, Scope
-from .tree import mentioned, size
+from .tree import mentions, size
 from .types import conformed, is_instance
 from .values import KINDS, NUMBERS, Function, Range, adopt, kind
 
@@ -301,7 +301,7 @@ def _test(node: tree.Node, cell: bool) -> Test:
         and isinstance(node.end, tree.Number)
     ):
         return _numbers_between(node, node.start.value, node.end.value)
-    if "?" not in mentioned(node):
+    if not mentions(node, "?"):
         cell = cell and not isinstance(
             node, tree.Constant
         )  # ``true`` is a value to compare with, not a condition
@@ -486,7 +486,7 @@ def _for(node: tree.For) -> Code:
     sequences = [(iterator.name, _sequence(iterator)) for iterator in node.iterators]
     body = compile_node(node.body)
     weight = size(node.body)
-    partial = "partial" in mentioned(node)
+    partial = mentions(node, "partial")
 
     def evaluate(scope: Scope) -> Any:
         results: list[Any] = []

@@ -27,6 +27,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_LINE_END = re.compile("\r\n|\r|\n")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))", re.DOTALL)
 _PLAIN_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
 
@@ -48,8 +50,9 @@ class FeelSyntaxError(Invalid):
     """
 
     def __init__(self, source: str, position: int, problem: str, expected: str = "") -> None:
-        self.line = source.count("\n", 0, position) + 1
-        self.column = position - (source.rfind("\n", 0, position) + 1) + 1
+        before = _LINE_END.split(source[:position])
+        self.line = len(before)
+        self.column = len(before[-1]) + 1
         self.expected = expected
         wanted = f"，此处应为{expected}" if expected else ""
         super().__init__(
@@ -73,6 +76,9 @@ def tokens(source: str) -> list[Token]:
         )
     found = []
     position = 0
+    half = _SURROGATE.search(source)
+    if half:
+        raise FeelSyntaxError(source, half.start(), "不完整的字符（代理项）", "完整的字符")
     while position < len(source):
         match = _TOKEN.match(source, position)
         if match is None:

@@ -74,24 +74,41 @@ def parse_unary_tests(source: str, specials: Iterable[str] = ()) -> tree.Tests:
     return parser.whole(parser.unary_tests)
 
 
-_Specials = dict[str, tuple[tuple[tuple[str, ...], str], ...]]
-"""First word -> the special names that begin with it, the longest first: their words, and the name."""
+class _Names:
+    """Special names as a tree of their words."""
 
+    __slots__ = ("following", "name")
 
-def _learn(specials: _Specials, name: str) -> None:
-    parts = words(name)
-    if parts:
-        known = (*specials.get(parts[0], ()), (parts, name))
-        specials[parts[0]] = tuple(sorted(known, key=lambda entry: -len(entry[0])))
+    def __init__(self) -> None:
+        self.following: dict[str, _Names] = {}
+        self.name: str | None = None
+
+    def add(self, name: str) -> None:
+        node = self
+        for word in words(name) or ():
+            node = node.following.setdefault(word, _Names())
+        if node is not self and node.name is None:
+            node.name = name
+
+    def longest(self, tokens: list[Token], index: int) -> tuple[int, str]:
+        """Where the longest name that begins at a token ends, and the name; 0 and nothing where none begins."""
+        node = self.following.get(tokens[index].text)
+        found = (0, "")
+        while node is not None:
+            index += 1
+            if node.name is not None:
+                found = (index, node.name)
+            node = node.following.get(tokens[index].text) if index < len(tokens) else None
+        return found
 
 
 @lru_cache(maxsize=100)
-def _by_first_word(names: frozenset[str]) -> _Specials:
+def _known(names: frozenset[str]) -> _Names:
     """Those of a scope and the built-in ones; every cell of a model asks for the same."""
-    specials: _Specials = {}
+    known = _Names()
     for name in (*_BUILT_IN_SPECIALS, *sorted(names)):
-        _learn(specials, name)
-    return specials
+        known.add(name)
+    return known
 
 
 class _Parser:
@@ -100,11 +117,12 @@ class _Parser:
         self.tokens = tokens(source)
         self.index = 0
         self.nesting = 0
-        self.specials = dict(_by_first_word(frozenset(specials)))
+        self.specials = _known(frozenset(specials))
+        self.learned = _Names()
 
     def learn(self, name: str) -> None:
         """Take a special name into scope."""
-        _learn(self.specials, name)
+        self.learned.add(name)
 
     # --- tokens ---
 
@@ -150,12 +168,13 @@ class _Parser:
 
     def known_name(self) -> str | None:
         """The longest special name that stands here; it is consumed."""
-        for parts, name in self.specials.get(self.token.text, ()):
-            following = self.tokens[self.index : self.index + len(parts)]
-            if tuple(token.text for token in following) == parts:
-                self.index += len(parts)
-                return name
-        return None
+        end, name = max(
+            self.specials.longest(self.tokens, self.index), self.learned.longest(self.tokens, self.index)
+        )
+        if not end:
+            return None
+        self.index = end
+        return name
 
     def name(self) -> str:
         """A name in an expression, consumed."""

@@ -263,6 +263,13 @@ def depth(node: Node) -> int:
     return 1 + max((depth(child) for child in children(node)), default=0)
 
 
+def mentions(node: Node, name: str) -> bool:
+    """Whether a name occurs in a tree, declared ones included."""
+    return (isinstance(node, Name) and node.name == name) or any(
+        mentions(child, name) for child in children(node)
+    )
+
+
 def mentioned(node: Node) -> frozenset[str]:
     """Every name that occurs in a tree, declared ones included."""
     found: set[str] = {node.name} if isinstance(node, Name) else set()
