@@ -281,7 +281,7 @@ def read(text: str) -> Any:
         return read_duration(text)
     if _DATE_TEXT.fullmatch(text):
         return read_date(text)
-    return read_date_and_time(text) if "T" in text[1:] else read_time(text)
+    return read_date_and_time(text) if "T" in text.partition("@")[0] else read_time(text)
 
 
 # --- writing ---
