@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from engine.feel import BUILT_IN, Run, Scope, conformed, tree
-from engine.feel.compiler import Code, Test, compile_node, compile_tests, extend
+from engine.feel.compiler import Test, compile_node, compile_tests, extend
 from engine.feel.operators import equal
+
+from .index import Cell, Index
 
 HIT_POLICIES = {
     "U": "UNIQUE",
@@ -21,6 +24,8 @@ HIT_POLICIES = {
     "C": "COLLECT",
 }
 AGGREGATORS = ("SUM", "MIN", "MAX", "COUNT")
+INDEXED = 30
+"""Rules from which on looking them up beats testing each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,19 @@ class Deciding(Run):
         self.matched: list[Match] = []
 
 
+def _cells(node: Table) -> list[list[Cell | None]]:
+    """Per rule the cell of every column, None for one that anything passes; a tree that cells share is compiled once."""
+    known: dict[int, Cell | None] = {}
+
+    def cell(tests: tree.Tests) -> Cell | None:
+        if id(tests) not in known:
+            known[id(tests)] = Cell(tests) if tests.tests else None
+        return known[id(tests)]
+
+    missing = [tree.Tests(())] * len(node.inputs)
+    return [[cell(tests) for tests in (*rule.tests, *missing[len(rule.tests) :])] for rule in node.rules]
+
+
 class _Compiled:
     def __init__(self, node: Table) -> None:
         self.node = node
@@ -106,14 +124,9 @@ class _Compiled:
         self.allowed: list[Test | None] = [
             compile_tests(column.values) if column.values else None for column in node.inputs
         ]
-        # A cell that takes anything needs no test.
-        self.rules: list[tuple[list[tuple[int, Test]], list[Code]]] = [
-            (
-                [(column, compile_tests(tests)) for column, tests in enumerate(rule.tests) if tests.tests],
-                [compile_node(output) for output in rule.outputs],
-            )
-            for rule in node.rules
-        ]
+        self.rules = _cells(node)
+        self.results = [[compile_node(output) for output in rule.outputs] for rule in node.rules]
+        self.index = Index(self.rules) if len(self.rules) >= INDEXED else None
         self.ranks = [[compile_node(value) for value in output.values] for output in node.outputs]
         self.defaults = [compile_node(output.default) if output.default else None for output in node.outputs]
         self.single = len(node.outputs) == 1
@@ -130,18 +143,19 @@ class _Compiled:
             values.append(value)
         if isinstance(run, Deciding):
             run.consulted.append(Consulted(node.label, tuple(values)))
-        first_only = node.hit_policy == "FIRST"
-        hits: list[int] = []
-        run.spend(1 + len(self.rules) * max(1, len(values)))
-        for index, (tests, _) in enumerate(self.rules):
-            for position, test in tests:
-                if test(scope, values[position]) is not True:
+        matching = (self.index.matching if self.index else self._matching)(scope, values)
+        hits = list(islice(matching, 1 if node.hit_policy == "FIRST" else None))
+        return self._result(hits, scope)
+
+    def _matching(self, scope: Scope, values: list[Any]) -> Iterator[int]:
+        """The rules that match, found by testing each."""
+        scope.run.spend(1 + len(self.rules) * max(1, len(values)))
+        for number, cells in enumerate(self.rules):
+            for cell, value in zip(cells, values, strict=True):
+                if cell and cell.test(scope, value) is not True:
                     break
             else:
-                hits.append(index)
-                if first_only:
-                    break
-        return self._result(hits, scope)
+                yield number
 
     def _result(self, hits: list[int], scope: Scope) -> Any:
         run, policy = scope.run, self.node.hit_policy
@@ -171,7 +185,7 @@ class _Compiled:
             run.matched.extend(Match(self.node.label, hit + 1, self.node.rules[hit].id) for hit in hits)
 
     def _outputs(self, hit: int, scope: Scope) -> list[Any]:
-        outputs = zip(self.node.outputs, self.rules[hit][1], strict=True)
+        outputs = zip(self.node.outputs, self.results[hit], strict=True)
         return [conformed(code(scope), output.type, scope.run)[1] for output, code in outputs]
 
     def _named(self, result: list[Any]) -> Any:
