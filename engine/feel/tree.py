@@ -253,9 +253,18 @@ def _nodes(value: Any) -> Iterating[Node]:
             yield from _nodes(item)
 
 
+def nodes(node: Node) -> Iterating[Node]:
+    """The node and all below it."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        waiting.extend(children(found))
+
+
 def size(node: Node) -> int:
     """How many nodes a tree has: what evaluating it once costs."""
-    return 1 + sum(size(child) for child in children(node))
+    return sum(1 for _ in nodes(node))
 
 
 def depth(node: Node) -> int:
@@ -265,14 +274,9 @@ def depth(node: Node) -> int:
 
 def mentions(node: Node, name: str) -> bool:
     """Whether a name occurs in a tree, declared ones included."""
-    return (isinstance(node, Name) and node.name == name) or any(
-        mentions(child, name) for child in children(node)
-    )
+    return any(isinstance(found, Name) and found.name == name for found in nodes(node))
 
 
 def mentioned(node: Node) -> frozenset[str]:
     """Every name that occurs in a tree, declared ones included."""
-    found: set[str] = {node.name} if isinstance(node, Name) else set()
-    for child in children(node):
-        found |= mentioned(child)
-    return frozenset(found)
+    return frozenset(found.name for found in nodes(node) if isinstance(found, Name))
