@@ -290,10 +290,7 @@ class _Reader:
 
     def iterator(self, element: Element, label: str) -> tuple[tree.Iterator, ...]:
         name = " ".join((element.get("iteratorVariable") or "").split())
-        source = self.inner(xml.child(element, "in"), label)
-        if isinstance(source, tree.Interval):
-            return (tree.Iterator(name, source.start, source.end),)
-        return (tree.Iterator(name, source),)
+        return (tree.Iterator(name, self.inner(xml.child(element, "in"), label)),)
 
     def loop(self, element: Element, label: str) -> tree.Node:
         return tree.For(self.iterator(element, label), self.inner(xml.child(element, "return"), label))
