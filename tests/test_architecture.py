@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,3 +127,38 @@ def test_the_reader_sees_every_form(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "errors.py": 0,
         "blobs.py": 1,
     }, found
+
+
+ALONE = """
+import json, sys
+before = set(sys.modules)
+import {module}
+from pathlib import Path
+for name in sorted(Path({module}.__file__).parent.rglob("*.py")):  # those that are loaded when they are first needed
+    parts = name.relative_to({root!r}).with_suffix("").parts
+    __import__(".".join(part for part in parts if part != "__init__"))
+print(json.dumps({{name: str(getattr(sys.modules[name], '__file__', None)) for name in set(sys.modules) - before}}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("engine.feel", ("engine.errors", "engine.values", "engine.feel")),
+        ("engine.dmn", ("engine.errors", "engine.values", "engine.feel", "engine.dmn", "lxml")),
+    ],
+)
+def test_expressions_and_decisions_stand_alone(module: str, allowed: tuple[str, ...]) -> None:
+    """In a fresh interpreter they load the standard library, themselves, and what little they share."""
+    code = ALONE.format(module=module, root=str(ROOT))
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = json.loads(ran.stdout)
+    assert module in loaded
+    strangers = [
+        name
+        for name, origin in loaded.items()
+        if ("site-packages" in origin or origin.startswith(f"{ROOT / 'engine'}"))
+        and name != "engine"
+        and not any(name == one or name.startswith(f"{one}.") for one in allowed)
+    ]
+    assert strangers == []

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import select
+
 from engine import ProcessEngine, SettableClock, Settings
+from engine.database import Database
 from engine.documents import verification
+from engine.history import Event
 from tests.processes.conftest import MORNING, ORGANISATION, prepare
 from web.play import play
 
@@ -17,6 +21,10 @@ def test_the_play_writes_every_document_signed(tmp_path: Path) -> None:
     said: list[str] = []
     written = play(engine, clock, ORGANISATION.read_text(encoding="utf-8"), tmp_path / "out", said.append)
     engine.close()
+    with Database(engine.settings.database_url).read() as session:
+        codes = {event.code: event.payload for event in session.scalars(select(Event))}
+    assert codes["decided"]["warnings"] == []
+    assert "warned" not in codes, codes["warned"]  # every condition of the shipped processes is true or false
 
     docx = [path for path in written if path.suffix == ".docx"]
     assert len(written) == 2 * len(docx)
