@@ -127,10 +127,9 @@ def _constants(tests: tree.Tests) -> dict[_Kind, set[Any]] | None:
     for node in _operands(tests):
         if not _is_literal(node):
             return None
-        run = Run([])
-        value = compile_node(node)(Scope({}, None, run))
+        value = compile_node(node)(Scope({}, None, Run()))
         kind = _kind_of(value)
-        if run.warnings or kind is None:
+        if kind is None:
             return None
         found.setdefault(kind, set()).add(value)
     return found

@@ -214,6 +214,16 @@ def test_a_variable_called_date_is_not_the_function() -> None:
     assert decided(table, a=date(2026, 1, 1))[1] == [1]
 
 
+def test_whole_numbers_beyond_34_digits() -> None:
+    """``=`` rounds them, the other comparisons do not."""
+    rows = rows_of(
+        [[test] for test in ("10000000000000000000000000000000000", "> 1e34", "= 1e34", "<= 1e34")]
+    )
+    scope = Scope({}, None, Run())
+    for number in (10**34 + 1, -(10**34) - 1, 10**34 - 1):
+        assert list(Index(rows).matching(scope, [number])) == walked(rows, scope, [number])
+
+
 def test_many_constants_in_a_cell_are_not_looked_up() -> None:
     """Their answers cost the square of their number."""
     cell = Cell(parse_unary_tests(", ".join(map(str, range(1_000)))))
