@@ -176,6 +176,7 @@ class Regex:
 
     def _replacement(self, replacement: str) -> list[str | int]:
         parts: list[str | int] = []
+        literal: list[str] = []
         index = 0
         while index < len(replacement):
             sign = replacement[index]
@@ -183,7 +184,7 @@ class Regex:
             if sign == "\\":
                 if following not in ("\\", "$"):
                     raise RegexError("替换文本中“\\”之后只能是“\\”或“$”")
-                parts.append(following)
+                literal.append(following)
                 index += 2
             elif sign == "$":
                 if not following.isdecimal():
@@ -194,11 +195,12 @@ class Regex:
                     and group * 10 + int(replacement[index]) <= self.groups
                 ):
                     group, index = group * 10 + int(replacement[index]), index + 1
-                parts.append(group if group <= self.groups else "")
+                parts += ["".join(literal), group] if group <= self.groups else []
+                literal = literal if group > self.groups else []
             else:
-                parts.append(sign)
+                literal.append(sign)
                 index += 1
-        return parts
+        return [*parts, "".join(literal)]
 
 
 @lru_cache(maxsize=500)
