@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Context, Decimal
+from functools import cached_property
 from itertools import accumulate
 from operator import xor
 from typing import Any
@@ -294,15 +295,20 @@ class Index:
     def __init__(self, rules: Sequence[Sequence[Cell | None]]) -> None:
         """:param rules: per rule its cells, every column's, None where anything passes"""
         self._blocks = [_Block(first, rules[first : first + BLOCK]) for first in range(0, len(rules), BLOCK)]
-        used = (mentioned(cell.tree) for cell in {cell for rule in rules for cell in rule} if cell)
-        self._constructors = _CONSTRUCTORS & frozenset[str]().union(*used)
+        self._rules = rules
+
+    @cached_property
+    def _called(self) -> frozenset[str]:
+        """Functions whose results are taken for constants."""
+        cells = {cell for rule in self._rules for cell in rule if cell}
+        return _CONSTRUCTORS & frozenset[str]().union(*(mentioned(cell.tree) for cell in cells))
 
     def matching(self, scope: Scope, values: Sequence[Any]) -> Iterator[int]:
         """0-based numbers of the rules that match, ascending.
 
         :param values: one for every column
         """
-        by_value = not any(_is_bound(name, scope) for name in self._constructors)
+        by_value = not any(_is_bound(name, scope) and name in self._called for name in _CONSTRUCTORS)
         for block in self._blocks:
             yield from block.matching(scope, values, by_value)
 
