@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from engine.errors import NotFound
+from engine.errors import Finding, NotFound
 from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed, json, tree
 from engine.feel.compiler import Closure, Code, compile_node
 from engine.feel.tree import size
 from engine.feel.types import resolved
 from engine.feel.values import adopt
 
-from . import xml
+from . import analysis, xml
 from .boxed import Typed
 from .reading import Definitions, Part, Problem, imports_of, names_of, read
 from .table import Consulted, Deciding, Match, Table
@@ -139,6 +140,12 @@ class Model:
                     )
                 elif id(following) not in done:
                     stack.append((following, iter(following.requires)))
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with it, errors first, each with its place (``engine.dmn.analysis``)."""
+        found = analysis.findings(self._own, self.types, self.problems)
+        return tuple(sorted(found, key=lambda finding: finding.severity != "error"))
 
     @property
     def decisions(self) -> list[str]:

@@ -163,7 +163,7 @@ class Analyser:
         self._used: dict[str, list[Type]] = {}
         self._possible: set[str] = set()
         self._first: dict[str, Any] = {}
-        self._defects: list[Defect] = []
+        self._defects: dict[Defect, None] = {}
 
     def told(self, type_: Type | None) -> Analysis:
         """All that the walk has found."""
@@ -181,9 +181,7 @@ class Analyser:
         return None
 
     def defect(self, code: str, node: tree.Node | None, message: str) -> None:
-        found = Defect(code, "" if node is None else quoted(node), message, self.place)
-        if found not in self._defects:
-            self._defects.append(found)
+        self._defects[Defect(code, "" if node is None else quoted(node), message, self.place)] = None
 
     # --- names ---
 
@@ -851,9 +849,12 @@ _PATTERNS = frozenset({"matches", "replace", "split"})
 
 def _of_constants(self: Analyser, node: tree.Call, name: str) -> Type | None:
     """The type of a conversion of constants, which may turn out to be none; NULL too for a pattern that is none."""
-    values = [a.value if isinstance(a, (tree.Text, tree.Number)) else None for a in node.arguments]
+    values: list[Any] = [a.value if isinstance(a, (tree.Text, tree.Number)) else None for a in node.arguments]
     if name in _PATTERNS and node.names is None and isinstance(values[1], str):
-        values = ["", values[1], ""] if name == "replace" else ["", values[1]]
+        before = 3 if name == "replace" else 2
+        if None in values[before:]:  # flags decide how a pattern is read
+            return None
+        values = [values[1] if at == 1 else "" for at in range(before)] + values[before:]
     elif name not in _CONVERSIONS or None in values:
         return None
     warnings: list[str] = []
