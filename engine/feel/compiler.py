@@ -392,6 +392,15 @@ def property_of(value: Any, name: str, run: Run) -> Any:
     return part(value)
 
 
+def _quietly(code: Code, scope: Scope) -> Any:
+    """A value whose warnings are about items that there are not."""
+    said, scope.run.warnings = scope.run.warnings, None
+    try:
+        return code(scope)
+    finally:
+        scope.run.warnings = said
+
+
 def _filter(node: tree.Filter) -> Code:
     source, condition = compile_node(node.source), compile_node(node.condition)
     weight = size(node.condition)
@@ -410,7 +419,7 @@ def _filter(node: tree.Filter) -> Code:
                 return _at(items, index, run)
             if found is True:
                 kept.append(adopt(item))
-        if not items and number(condition(scope)) is not None:
+        if not items and number(_quietly(condition, scope)) is not None:
             return run.warn("位置不在列表之内。")
         return kept
 
