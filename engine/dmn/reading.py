@@ -34,6 +34,9 @@ EMPTY = tree.Constant(None)
 Node = TypeVar("Node", bound=tree.Node)
 
 
+MAX_PROBLEMS = 100  # of a file; whoever has so many wants to see the first
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something in the model that cannot work.
@@ -134,6 +137,8 @@ class _Reader:
                 found.parts.append(make(self, element))
 
     def problem(self, element: Element, message: str) -> None:
+        if len(self.definitions.problems) >= MAX_PROBLEMS:
+            return
         holder: Element | None = element
         while holder is not None and not holder.get("id"):
             holder = holder.getparent()
