@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import inspect
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 import engine as public
-from engine import LvzeError, ProcessEngine, SettableClock, Settings, forms, ledgers, rules, service_tasks
+from engine import (
+    LvzeError,
+    ProcessEngine,
+    SettableClock,
+    Settings,
+    dmn,
+    feel,
+    forms,
+    ledgers,
+    rules,
+    service_tasks,
+)
+from engine.clock import SHANGHAI
+from engine.dmn.table import HIT_POLICIES
+from engine.feel.values import KINDS
 from engine.organisation.posts import POSTS
 from web.cli import main
 
@@ -264,6 +281,99 @@ def run(name: str) -> None:
 def test_the_programmers_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run("docs/programmers.md")
+
+
+def test_the_examples_of_feel_and_dmn_run() -> None:
+    run("docs/feel.md")
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    for _what, value, constant in table("docs/feel.md", "Limit", "Value", "Constant"):
+        module, _, name = constant.strip("`").partition(".")
+        home = "feel" if module == "limits" else "dmn"
+        found = getattr(importlib.import_module(f"engine.{home}.{module}"), name)
+        assert int(value.replace(",", "")) == found, constant
+
+
+def test_the_values_are_those_of_the_code() -> None:
+    kinds = {row[0]: re.findall(r"`(\w+)`", row[1]) for row in table("docs/feel.md", "FEEL", "Python")}
+    known = {**{of: type_.__name__ for type_, of in KINDS.items()}, "null": "None", "function": "Function"}
+    assert kinds.keys() == {name for name in known if name != "Null"} | {"null"}
+    for type_, of in KINDS.items():
+        plain = type_.__name__ in dir(builtins) or not type_.__name__.startswith("Wide")
+        if of != "Null" and plain and type_ is not float:
+            assert type_.__name__ in kinds[of], type_
+
+
+FORMULAS = ("要做什么", "公式", "得到")
+CELLS = ("单元格", "意思", "符合的", "不符合的")
+MISTAKES = ("写成", "提示", "应写成")
+PLAYED = datetime(2026, 3, 5, 9, tzinfo=SHANGHAI)
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, object]:
+    """What the designers' formulas are about."""
+    (source,) = re.findall(r"<!-- data -->\n```\n(.*?)^```", text("docs/designers.md"), re.M | re.S)
+    return computed(source, {})  # type: ignore[return-value]
+
+
+def computed(formula: str, given: dict[str, object]) -> object:
+    """The value of a formula that has no fault."""
+    warnings: list[str] = []
+    found = feel.evaluate(formula.strip("`"), given, warnings=warnings, now=PLAYED)
+    assert warnings == [], formula
+    return found
+
+
+def test_every_formula_for_designers_gives_what_it_says(data: dict[str, object]) -> None:
+    rows = table("docs/designers.md", *FORMULAS)
+    assert len(rows) >= 20
+    for _what, formula, result in rows:
+        assert computed(formula, data) == computed(result, {}), formula
+
+
+def test_every_mistake_is_told_as_it_says_and_mended_by_what_it_says(data: dict[str, object]) -> None:
+    for wrong, message, right in table("docs/designers.md", *MISTAKES):
+        warnings: list[str] = []
+        try:
+            assert feel.evaluate(wrong.strip("`"), data, warnings=warnings, now=PLAYED) is None, wrong
+        except feel.FeelSyntaxError as error:
+            warnings.append(str(error))
+        assert any(message in one for one in warnings), (wrong, warnings)
+        assert computed(right, data) is not None
+
+
+def test_every_cell_matches_what_it_says() -> None:
+    for cell, _meaning, passes, fails in table("docs/designers.md", *CELLS):
+        test = feel.compile_unary_tests(cell.strip("`"))
+        assert test.matches(computed(passes, {}), {}), cell
+        assert not fails or not test.matches(computed(fails, {}), {}), cell
+
+
+def test_the_table_for_designers_is_the_shipped_one() -> None:
+    (sheet,) = dmn.sheets(text("processes/quarterly_evaluation/grade.dmn").encode())
+    shown = table("docs/designers.md", *sheet.inputs, *sheet.outputs)
+    assert [[cell.strip("`") for cell in row] for row in shown] == [
+        [*row.inputs, *row.outputs] for row in sheet.rows
+    ]
+    letters = {row[0].strip("`") for row in table("docs/designers.md", "字母", "怎么算", "什么时候用")}
+    assert letters == HIT_POLICIES.keys()
+
+
+COMMAND = re.compile(
+    r"^(?:echo '([^']*)' \| )?\.venv/bin/lvze ((?:feel|decide) .*)\n((?:(?!\.venv|echo|```).*\n)*)", re.M
+)
+
+
+@pytest.mark.parametrize("document", ["docs/designers.md", "docs/feel.md"])
+def test_every_command_shown_prints_what_is_shown(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = [match for block in FENCE.findall(text(document)) for match in COMMAND.finditer(block)]
+    assert len(shown) >= 3
+    for piped, line, output in (match.groups() for match in shown):
+        ran = CliRunner().invoke(main, shlex.split(line), input=piped)
+        assert (ran.exit_code, ran.stdout, ran.stderr) == (0, output, ""), line
 
 
 def test_the_example_rule_finds_what_it_says() -> None:
