@@ -27,7 +27,7 @@ from .operators import (
     order,
 )
 from .run import Run, Scope
-from .tree import mentions, size
+from .tree import mentions, nodes, size
 from .types import conformed, is_instance
 from .values import KINDS, NUMBERS, Function, Range, adopt, kind
 
@@ -210,7 +210,11 @@ def _compare(sign: str) -> Callable[[Scope, Any, Any], Any]:
 
 
 def _comparison(node: tree.Comparison) -> Code:
-    left, right, compare = compile_node(node.left), compile_node(node.right), _compare(node.operator)
+    left, compare = compile_node(node.left), _compare(node.operator)
+    if isinstance(node.right, (tree.Number, tree.Text)):
+        constant = node.right.value
+        return lambda scope: compare(scope, left(scope), constant)
+    right = compile_node(node.right)
     return lambda scope: compare(scope, left(scope), right(scope))
 
 
@@ -292,7 +296,6 @@ def _test(node: tree.Node, cell: bool) -> Test:
     if isinstance(node, tree.UnaryTest):
         operand, compare = compile_node(node.operand), _compare(node.operator)
         return lambda scope, value: compare(scope, value, operand(scope))
-    code = compile_node(node)
     if isinstance(node, (tree.Text, tree.Number)):
         return _same(node.value)
     if (
@@ -301,10 +304,9 @@ def _test(node: tree.Node, cell: bool) -> Test:
         and isinstance(node.end, tree.Number)
     ):
         return _numbers_between(node, node.start.value, node.end.value)
+    code = compile_node(node)
     if not mentions(node, "?"):
-        cell = cell and not isinstance(
-            node, tree.Constant
-        )  # ``true`` is a value to compare with, not a condition
+        cell = cell and not isinstance(node, tree.Constant)  # ``true`` is a value to compare with
 
         def expected(scope: Scope, value: Any) -> Any:
             found = code(scope)
@@ -333,15 +335,15 @@ def _same(constant: str | Decimal) -> Test:
 
 
 def _numbers_between(node: tree.Interval, low: Decimal, high: Decimal) -> Test:
-    """``[1..5)`` in a cell, the commonest test of all: no range is built."""
+    """``[1..5)`` in a cell, the commonest test of all."""
     above = python.le if node.start_included else python.lt
     below = python.le if node.end_included else python.lt
-    code = _interval(node)
+    whole = interval(low, high, node.start_included, node.end_included)
 
     def between(scope: Scope, value: Any) -> Any:
-        if low <= high and (type(value) is Decimal or type(value) is int):
+        if type(value) is Decimal or type(value) is int:
             return above(low, value) and below(value, high)
-        return is_in(value, code(scope))
+        return is_in(value, whole)
 
     return between
 
@@ -412,13 +414,16 @@ def _filter(node: tree.Filter) -> Code:
         items = value if type(value) is list else [value]
         run = scope.run
         run.spend(weight * (len(items) + 1))
+        scope_of = _item_scopes(scope)
         kept = []
         for position, item in enumerate(items):
-            found = condition(_item_scope(item, scope))
+            if type(item) not in _KNOWN:
+                item = adopt(item)
+            found = condition(scope_of(item))
             if position == 0 and type(found) is not bool and (index := number(found)) is not None:
                 return _at(items, index, run)
             if found is True:
-                kept.append(adopt(item))
+                kept.append(item)
         if not items and number(_quietly(condition, scope)) is not None:
             return run.warn("位置不在列表之内。")
         return kept
@@ -426,11 +431,23 @@ def _filter(node: tree.Filter) -> Code:
     return evaluate
 
 
-def _item_scope(item: Any, scope: Scope) -> Scope:
-    """Where a filter's condition is evaluated: the entries of the item, then ``item``, then all around."""
-    item = adopt(item)
-    inner = Scope({"item": item}, scope, scope.run)
-    return Scope(item, inner, scope.run) if type(item) is dict else inner
+def _item_scopes(scope: Scope) -> Callable[[Any], Scope]:
+    """Where a filter's condition is evaluated: the entries of the item, then ``item``, then all around.
+
+    The next item takes the place of the last one: nothing outlives a condition that could look at it again.
+    """
+    names: dict[str, Any] = {}
+    around = Scope(names, scope, scope.run)
+    entries = Scope(names, around, scope.run)
+
+    def scope_of(item: Any) -> Scope:
+        names["item"] = item
+        if type(item) is not dict:
+            return around
+        entries.names = item
+        return entries
+
+    return scope_of
 
 
 def _at(items: list[Any], index: Decimal, run: Run) -> Any:
@@ -496,6 +513,8 @@ def _for(node: tree.For) -> Code:
     body = compile_node(node.body)
     weight = size(node.body)
     partial = mentions(node, "partial")
+    # A function keeps the scope that it was written in; without one, the next value may take the place of the last.
+    lasting = any(isinstance(found, tree.FunctionLiteral) for found in nodes(node))
 
     def evaluate(scope: Scope) -> Any:
         results: list[Any] = []
@@ -506,9 +525,12 @@ def _for(node: tree.For) -> Code:
             if values is None:
                 return False
             run = scope.run
+            names: dict[str, Any] = {}
+            inner = Scope(names, scope, run)
             for value in values:
-                names = {name: value}
-                inner = Scope(names, scope, run)
+                if lasting:
+                    inner = Scope(names := {}, scope, run)
+                names[name] = value
                 if level + 1 < len(sequences):
                     run.spend(1)
                     if not descend(level + 1, inner):
@@ -538,9 +560,11 @@ def _quantified(node: tree.Quantified) -> Code:
         if values is None:
             return None
         result: bool | None = not decisive
+        names: dict[str, Any] = {}
+        inner = Scope(names, scope, scope.run)
         for value in values:
             scope.run.spend(weight)
-            inner = Scope({name: value}, scope, scope.run)
+            names[name] = value
             found = descend(level + 1, inner) if level + 1 < len(sequences) else body(inner)
             if found is decisive:
                 return decisive
