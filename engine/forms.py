@@ -157,7 +157,7 @@ class Form:
         data: Mapping[str, Any],
         raw: Mapping[str, Any] | None = None,
         *,
-        now: datetime | None = None,
+        now: datetime,
     ) -> list[Field]:
         """What the page shows.
 
@@ -167,9 +167,7 @@ class Form:
         """
         return list(_Level(self.components, raw or {}, data, now).shown(self.components))
 
-    def clean(
-        self, raw: Mapping[str, Any], data: Mapping[str, Any], *, now: datetime | None = None
-    ) -> dict[str, Any]:
+    def clean(self, raw: Mapping[str, Any], data: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
         """Typed values of the visible fields.
 
         :param raw: by key: text from a page or typed values from a program; a list's value is a list of
@@ -183,15 +181,13 @@ class Form:
             raise Invalid("form", f"有 {len(errors)} 处需要修改：{next(iter(errors.values()))}", errors)
         return values
 
-    def record(
-        self, values: Mapping[str, Any], data: Mapping[str, Any], *, now: datetime | None = None
-    ) -> list[Field]:
+    def record(self, values: Mapping[str, Any], data: Mapping[str, Any], *, now: datetime) -> list[Field]:
         """The fields as somebody handed them in: ``values`` stand, whatever the process data have become since."""
         settled = tuple(map(_settled, self.components))
         return list(_Level(settled, {}, {**data, **values}, now).shown(settled))
 
     def so_far(
-        self, data: Mapping[str, Any], raw: Mapping[str, Any] | None, *, now: datetime | None = None
+        self, data: Mapping[str, Any], raw: Mapping[str, Any] | None, *, now: datetime
     ) -> dict[str, Any]:
         """The process data under what was typed so far, read leniently: what conditions are asked about."""
         return _Level(self.components, raw or {}, data, now).names
@@ -463,12 +459,12 @@ class _Level:
         components: tuple[Component, ...],
         raw: Mapping[str, Any],
         data: Mapping[str, Any],
-        now: datetime | None,
+        now: datetime,
         around: _Level | None = None,
         prefix: tuple[str, str] = ("", ""),
     ) -> None:
         self.components, self.raw, self.data, self.prefix = components, raw, data, prefix
-        self.now = now and local(now)  # today() is the day on the wall
+        self.now = local(now)  # today() is the day on the wall
         self.names: dict[str, Any] = {**(around.names if around else {}), **data}
         for component in _flat(components):
             if component.key:

@@ -171,7 +171,7 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             )
         case "timer-fired":
             return Line(event.at, _("到期，自动处理"), kind="auto")
-        case "decided":
+        case "decided" if payload:
             return Line(event.at, decided(payload), kind="auto", decision=_decision(event))
         case "warned" if sees_technicalities():
             return Line(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 from engine.errors import Invalid
 from engine.forms import Form, load
 from engine.patterns import compile_pattern
+
+NOW = datetime(2026, 3, 5, 1, 0, tzinfo=UTC)
 
 
 def form(*components: dict[str, Any]) -> Form:
@@ -25,7 +27,7 @@ def text(key: str, **more: Any) -> dict[str, Any]:
 
 def refused(filled: Form, raw: dict[str, Any], data: dict[str, Any] | None = None) -> dict[str, str]:
     with pytest.raises(Invalid) as caught:
-        filled.clean(raw, data or {})
+        filled.clean(raw, data or {}, now=NOW)
     return caught.value.errors
 
 
@@ -120,14 +122,14 @@ def test_text_is_trimmed_and_bounded() -> None:
     name = form(
         text("姓名", validate={"required": True, "minLength": 2, "maxLength": 4, "pattern": "[一-龥]+"})
     )
-    assert name.clean({"姓名": " 王\x00芳\ud800 "}, {}) == {"姓名": "王芳"}
+    assert name.clean({"姓名": " 王\x00芳\ud800 "}, {}, now=NOW) == {"姓名": "王芳"}
     assert refused(name, {}) == {"姓名": "请填写“姓名”"}
     assert "请填写" in refused(name, {"姓名": "  "})["姓名"]
     assert "至少 2 个字" in refused(name, {"姓名": "王"})["姓名"]
     assert "最多 4 个字" in refused(name, {"姓名": "王芳王芳王"})["姓名"]
     assert refused(name, {"姓名": "Wang"}) == {"姓名": "格式不正确"}
     assert refused(name, {"姓名": ["王芳"]}) == {"姓名": "请输入文字"}
-    assert form(text("x")).clean({"x": ""}, {}) == {"x": None}
+    assert form(text("x")).clean({"x": ""}, {}, now=NOW) == {"x": None}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_text_is_trimmed_and_bounded() -> None:
     ],
 )
 def test_a_number_keeps_its_digits(given: Any, value: Any) -> None:
-    cleaned = form({"type": "number", "key": "n", "label": "n"}).clean({"n": given}, {})["n"]
+    cleaned = form({"type": "number", "key": "n", "label": "n"}).clean({"n": given}, {}, now=NOW)["n"]
     assert cleaned == value and type(cleaned) is type(value)
 
 
@@ -166,7 +168,10 @@ def test_bounds_of_numbers_and_dates() -> None:
         },
         {"type": "datetime", "subtype": "date", "key": "d", "label": "d", "validate": {"min": "2026-01-01"}},
     )
-    assert both.clean({"n": "5", "d": "2026年4月30日"}, {"上限": 5}) == {"n": 5, "d": date(2026, 4, 30)}
+    assert both.clean({"n": "5", "d": "2026年4月30日"}, {"上限": 5}, now=NOW) == {
+        "n": 5,
+        "d": date(2026, 4, 30),
+    }
     assert refused(both, {"n": "6", "d": "2025-12-31"}, {"上限": 5}) == {
         "n": "不能大于 5",
         "d": "不能早于 2026-01-01",
@@ -198,10 +203,10 @@ def test_choices_are_a_whitelist_and_keep_their_type() -> None:
     )
     data = {"人员": [{"label": "王芳", "value": 7}, {"label": "李明", "value": 8}]}
     raw = {"人": "7", "决定": "yes", "方式": ["b", "a", "b"], "确认": "true"}
-    assert chosen.clean(raw, data) == {"人": 7, "决定": "yes", "方式": ["b", "a"], "确认": True}
+    assert chosen.clean(raw, data, now=NOW) == {"人": 7, "决定": "yes", "方式": ["b", "a"], "确认": True}
     assert set(refused(chosen, {"人": "9", "决定": "", "方式": ["c"]}, data)) == {"人", "决定", "方式"}
-    assert chosen.fields(data)[0].options[1].label == "李明"
-    assert chosen.fields(data, raw)[0].shown == "王芳"
+    assert chosen.fields(data, now=NOW)[0].options[1].label == "李明"
+    assert chosen.fields(data, raw, now=NOW)[0].shown == "王芳"
 
 
 def test_a_hidden_field_is_neither_shown_nor_taken() -> None:
@@ -222,11 +227,11 @@ def test_a_hidden_field_is_neither_shown_nor_taken() -> None:
         },
     )
     assert review.clean(
-        {"决定": "同意", "理由": "x", "补充": "y", "组内": "z", "other": 1}, {"理由": "旧"}
+        {"决定": "同意", "理由": "x", "补充": "y", "组内": "z", "other": 1}, {"理由": "旧"}, now=NOW
     ) == {"决定": "同意", "组内": "z"}
-    assert [field.path for field in review.fields({})] == ["决定"]
+    assert [field.path for field in review.fields({}, now=NOW)] == ["决定"]
     assert refused(review, {"决定": "退回"}) == {"理由": "请填写“理由”"}
-    shown = review.fields({}, {"决定": "退回", "理由": "x"})
+    shown = review.fields({}, {"决定": "退回", "理由": "x"}, now=NOW)
     assert [field.path for field in shown] == ["决定", "理由", "补充", ""]
     assert [field.name for field in shown[-1].fields] == ["组内"]
 
@@ -238,7 +243,9 @@ def test_read_only_fields_come_from_the_process_alone() -> None:
         text("说明", validate={"required": True}, conditional={"hide": '=类型 = "固定"'}),
     )
     # Flipping the locked value must not unlock or unhide anything.
-    cleaned = locked.clean({"类型": "随意", "数额": "999", "说明": "x"}, {"类型": "固定", "数额": "1"})
+    cleaned = locked.clean(
+        {"类型": "随意", "数额": "999", "说明": "x"}, {"类型": "固定", "数额": "1"}, now=NOW
+    )
     assert cleaned == {"类型": "固定", "数额": "1"}
 
 
@@ -256,8 +263,8 @@ def test_defaults_and_what_was_not_handed_in() -> None:
         text("意见", properties={"prefill": "false"}),
     )
     data = {"本年": 2026, "依据": "旧", "备注": "旧", "意见": "旧"}
-    assert [field.value for field in started.fields(data)] == [2026, "旧", "旧", None]
-    assert started.clean({"依据": "新"}, data) == {"年度": 2026, "依据": "新"}
+    assert [field.value for field in started.fields(data, now=NOW)] == [2026, "旧", "旧", None]
+    assert started.clean({"依据": "新"}, data, now=NOW) == {"年度": 2026, "依据": "新"}
     assert refused(started, {"年度": ""}, data) == {"年度": "请填写“年度”", "依据": "请填写“依据”"}
 
 
@@ -280,17 +287,17 @@ def test_rows_are_gathered_cleaned_and_complained_about() -> None:
     assert [row["措施"] for row in raw["目标"]] == ["党课", "学习", " "]
     assert refused(table, raw) == {"目标[1].分值": "请输入数字"}
     raw["目标"][1]["分值"] = ""
-    assert table.clean(raw, {}) == {"目标": [
+    assert table.clean(raw, {}, now=NOW) == {"目标": [
         {"措施": "党课", "时限": date(2026, 6, 30), "分值": 20},
         {"措施": "学习", "时限": None, "分值": None},
     ]}  # fmt: skip
     assert refused(table, {"目标": []}) == {"目标": "请填写“目标表”"}
     assert refused(table, {"目标": [{"分值": "5"}]}) == {"目标[0].措施": "请填写“措施”"}
     assert refused(table, {"目标": [{"措施": "x"}] * 300}) == {"目标": "最多 200 行"}
-    shown = table.fields({}, raw)[0]
+    shown = table.fields({}, raw, now=NOW)[0]
     assert [field.name for field in shown.rows[1]] == ["目标-1-措施", "目标-1-时限", "目标-1-分值"]
     assert shown.rows[1][0].path == "目标[1].措施" and shown.fields[0].name == "目标-#-措施"
-    assert len(table.fields({})[0].rows) == 1, "an empty list starts with one row to type into"
+    assert len(table.fields({}, now=NOW)[0].rows) == 1, "an empty list starts with one row to type into"
 
 
 def test_fixed_rows_keep_what_the_page_did_not_send() -> None:
@@ -298,7 +305,7 @@ def test_fixed_rows_keep_what_the_page_did_not_send() -> None:
         text("措施", readonly=True), text("完成情况", validate={"required": True})]})  # fmt: skip
     data = {"目标": [{"编号": 1, "措施": "党课"}, {"编号": 2, "措施": "走访"}]}
     raw = {"目标": [{"措施": "改", "完成情况": "已完成"}, {"完成情况": "进行中"}, {"完成情况": "多出"}]}
-    assert report.clean(raw, data)["目标"] == [
+    assert report.clean(raw, data, now=NOW)["目标"] == [
         {"编号": 1, "措施": "党课", "完成情况": "已完成"},
         {"编号": 2, "措施": "走访", "完成情况": "进行中"},
     ]
@@ -321,7 +328,7 @@ def test_a_hostile_expression_neither_runs_nor_crashes(source: str) -> None:
     except Invalid:
         return
     began = time.perf_counter()
-    hostile.clean({"x": "1"}, {})
+    hostile.clean({"x": "1"}, {}, now=NOW)
     assert time.perf_counter() - began < 2
 
 
@@ -360,7 +367,21 @@ def test_a_record_shows_what_was_handed_in_then() -> None:
     )
     now = {"目标": [{"目标": "改后"}, {"目标": "新增"}], "决定": "同意"}
     handed = {"目标表": [{"目标": "改前"}], "决定": "退回", "理由": "请补充"}
-    goals, decision, reason = review.record(handed, now)
+    goals, decision, reason = review.record(handed, now, now=NOW)
     assert [[cell.shown for cell in row] for row in goals.rows] == [["改前"]]
     assert (decision.shown, reason.shown) == ("退回", "请补充")
-    assert [field.key for field in review.record({"目标表": [], "决定": "同意"}, now)] == ["目标表", "决定"]
+    assert [field.key for field in review.record({"目标表": [], "决定": "同意"}, now, now=NOW)] == [
+        "目标表",
+        "决定",
+    ]
+
+
+def test_today_in_a_form_is_the_day_on_the_wall() -> None:
+    dated = form(text("期限", properties={"default": "=string(today())"}))
+    midnight = datetime(2026, 3, 5, 16, 30, tzinfo=UTC)  # half past twelve of the 6th in Shanghai
+    assert dated.fields({}, now=midnight)[0].value == "2026-03-06"
+
+
+def test_a_variable_whose_name_breaks_an_expression_keeps_no_page_from_opening() -> None:
+    shown = form(text("x", properties={"default": "=a +b"})).fields({"a +b": 1, "a +": 2}, now=NOW)
+    assert [field.key for field in shown] == ["x"]
