@@ -107,7 +107,7 @@ class _Inspector(Analyser):
         if wanted is None:
             return
         of, to = self.kind(type_), self.kind(wanted)
-        if not self._may_become(type_, wanted):
+        if not self.may_become(type_, wanted):
             self.wrong(
                 "types",
                 f"{what}“{quoted(node)}”是{WORDS[of or '']}，应为{_type_words(wanted, to)}。请改正，文字要加引号。",
@@ -116,16 +116,6 @@ class _Inspector(Analyser):
             typed = Expression("", Typed(node, wanted)).evaluate({}, types=self.types)
             if typed is None:
                 self.wrong("values", f"{what}{literal(value)} 不是“{wanted.name}”允许的值。请改用允许的值。")
-
-    def _may_become(self, type_: tree.Type | None, wanted: tree.Type) -> bool:
-        """Whether a value may be of a type, converted where the standard does that (10.3.2.9.4)."""
-        of, to = self.kind(type_), self.kind(wanted)
-        if of is None or to is None or of in (to, "Null") or to == "list":
-            return True
-        if of == "list":
-            item = self.element(type_)
-            return item is None or self._may_become(item, wanted)
-        return of == "date" and to == "date and time"
 
 
 def _type_words(type_: tree.Type, kind: str | None) -> str:
@@ -234,7 +224,7 @@ def _allowed(self: _Inspector, tests: tree.Tests, type_: tree.Type | None, value
         value = constant(test) if not isinstance(test, tree.Constant) else None
         if value is None:
             continue
-        if type_ is not None and self._may_become(self.visit(test, None), type_):
+        if type_ is not None and self.may_become(self.visit(test, None), type_):
             typed = Expression("", Typed(test, type_)).evaluate({}, types=self.types)
             if typed is None:
                 self.wrong(

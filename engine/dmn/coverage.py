@@ -29,7 +29,7 @@ from engine.feel.analysis import quoted
 from .table import Table
 
 MAX_RULES = 1_000
-MAX_WORK = 500_000
+MAX_WORK = 300_000
 """Pieces looked at by one search for a gap, or by all searches for rules never reached."""
 
 

@@ -182,6 +182,19 @@ class Model:
                 )
         return {name: json.typed(value, declared.get(name), self.types) for name, value in inputs.items()}
 
+    def inputs_of(self, decision: str) -> dict[str, tree.Type | None]:
+        """Names and types of the model's own input data that a decision comes from.
+
+        :raises NotFound: no such decision
+        """
+        todo, seen = [self._find(decision, "decision")], set[int]()
+        while todo:
+            element = todo.pop()
+            if id(element) not in seen:
+                seen.add(id(element))
+                todo += element.requires
+        return {e.part.name: e.part.type for e in self._own if e.part.kind == "inputData" and id(e) in seen}
+
     def _find(self, name: str, *kinds: str) -> _Element:
         for element in self._own:
             if element.part.kind in kinds and name in (element.part.name, element.part.id):

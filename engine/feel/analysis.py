@@ -244,6 +244,16 @@ class Analyser:
         found = self.bare(type_)
         return dict(found.entries) if isinstance(found, ContextType) else {}
 
+    def may_become(self, type_: Type | None, wanted: Type) -> bool:
+        """Whether a value may be of a type, converted where the standard does that (10.3.2.9.4)."""
+        of, to = self.kind(type_), self.kind(wanted)
+        if of is None or to is None or of in (to, "Null") or to == "list":
+            return True
+        if of == "list":
+            item = self.element(type_)
+            return item is None or self.may_become(item, wanted)
+        return of == "date" and to == "date and time"
+
     def joined(self, left: Type | None, right: Type | None) -> Type | None:
         """The type of a value that is of one of two."""
         if left == right or right == NULL:
@@ -375,9 +385,13 @@ def _context(self: Analyser, node: tree.ContextLiteral, scope: Scope | None) -> 
     return context_of(entries)
 
 
+EXACT = "exact context"
+"""The name of the type of a context that has no entries but those of the type."""
+
+
 def context_of(entries: Mapping[str, Type | None]) -> Type:
-    """The type of a context with such entries."""
-    return ContextType("context", tuple((key, type_ or Type("Any")) for key, type_ in entries.items()))
+    """The type of a context with exactly such entries."""
+    return ContextType(EXACT, tuple((key, type_ or Type("Any")) for key, type_ in entries.items()))
 
 
 def _interval(self: Analyser, node: tree.Interval, scope: Scope | None) -> Type:
@@ -622,7 +636,11 @@ def _property(self: Analyser, node: tree.Path, source: Type | None) -> Type | No
     if of is None or of == "Null":
         return None if of is None else NULL
     if of == "context":
-        return self.known(self.entries(source).get(node.name))
+        entries, exact = self.entries(source), self.bare(source)
+        if exact is None or exact.name != EXACT or node.name in entries:
+            return self.known(entries.get(node.name))
+        _no_part(self, node, f"“{quoted(node.source)}”没有“{node.name}”这一项。", entries)
+        return NULL
     if of == "list":
         item = self.element(source)
         return LIST if item is None else list_of(_property(self, node, item))
@@ -632,14 +650,16 @@ def _property(self: Analyser, node: tree.Path, source: Type | None) -> Type | No
         if isinstance(found, RangeType) and node.name in ("start", "end"):
             return self.known(found.element)
         return BOOLEAN if of == "range" and "included" in node.name else _part(of, node.name)
+    _no_part(self, node, f"{_words(of)}没有“{node.name}”这一项。", parts)
+    return NULL
+
+
+def _no_part(self: Analyser, node: tree.Path, why: str, parts: Iterable[str]) -> None:
     near = nearest(node.name, parts)
     hint = (
         f"是不是“{near}”？" if near else f"可用的有：{'、'.join(parts)}。" if parts else "请检查“.”前面的值。"
     )
-    self.defect(
-        "property", node, f"“{quoted(node)}”永远没有结果：{_words(of)}没有“{node.name}”这一项。{hint}"
-    )
-    return NULL
+    self.defect("property", node, f"“{quoted(node)}”永远没有结果：{why}{hint}")
 
 
 def _filter(self: Analyser, node: tree.Filter, scope: Scope | None) -> Type | None:

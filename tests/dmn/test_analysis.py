@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine.dmn import Model, load
 from engine.errors import Finding
+from engine.feel import tree
 
 NAMESPACE = "https://www.omg.org/spec/DMN/20191111/MODEL/"
 PROCESSES = Path(__file__).parents[2] / "processes"
@@ -151,6 +152,17 @@ def test_what_a_required_decision_gives_is_known() -> None:
         + decision("奖金", literal("等级 * 2"), "!等级")
     )
     assert "文字与数字不能用“*”计算" in only(model).message
+
+
+def test_the_inputs_of_a_decision() -> None:
+    model = definitions(
+        SCORE
+        + data("自评")
+        + decision("甲", literal("得分"), "得分")
+        + decision("乙", literal("甲 + 自评"), "!甲", "自评")
+    )
+    assert model.inputs_of("甲") == {"得分": tree.Type("number")}
+    assert set(model.inputs_of("乙")) == {"得分", "自评"}
 
 
 def test_functions_are_asked_for_their_parameters() -> None:

@@ -165,6 +165,7 @@ def defects(text: str, *, cell: bool = False, **names: tree.Type) -> list[tuple[
         ("today().yaer", "property", "today().yaer", "日期没有“yaer”这一项。是不是“year”？"),
         ('@"P1D".years', "property", '@"P1D".years', "可用的有：days、hours、minutes、seconds"),
         ("[1..2].first", "property", "[1 .. 2].first", "区间没有“first”"),
+        ("{金额: 1}.金客", "property", "{金额: 1}.金客", "没有“金客”这一项。是不是“金额”？"),
         ("{a: 1, a: 2}", "duplicate-key", "{a: 1, a: 2}", "重复的键：“a”"),
         ("x instance of nunber", "unknown-type", "x instance of nunber", "是不是“number”？"),
         ('for i in 1.."b" return i', "iteration", "1", "不能逐个列举"),
