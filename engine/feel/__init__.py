@@ -25,7 +25,7 @@ from .limits import MAX_RESULT, MAX_RESULT_DEPTH, MAX_SOURCE, FeelLimitError
 from .parser import is_special, parse, parse_unary_tests
 from .run import Run, Scope
 from .types import conformed, is_instance
-from .values import Function, Range, YearsMonthsDuration, adopt, kind
+from .values import KINDS, Function, Range, YearsMonthsDuration, adopt, kind
 from .writing import text_of
 
 __all__ = [
@@ -168,6 +168,10 @@ def checked(value: Any) -> Any:
     return _handed_out(value, [0], 0)
 
 
+_PLAIN = frozenset(KINDS) - {float, list, dict}
+"""Kinds of values that go out as they are."""
+
+
 def _handed_out(value: Any, count: list[int], depth: int) -> Any:
     value = adopt(value)
     of = type(value)
@@ -179,9 +183,9 @@ def _handed_out(value: Any, count: list[int], depth: int) -> Any:
     if count[0] > MAX_RESULT:
         raise FeelLimitError("result", f"结果过大，最多 {MAX_RESULT} 个值。")
     if of is list:
-        return [_handed_out(item, count, depth + 1) for item in value]
+        return [item if type(item) in _PLAIN else _handed_out(item, count, depth + 1) for item in value]
     return {
-        str.__str__(key): _handed_out(item, count, depth + 1)
+        str.__str__(key): item if type(item) in _PLAIN else _handed_out(item, count, depth + 1)
         for key, item in value.items()
         if issubclass(type(key), str)
     }
