@@ -1,27 +1,102 @@
-"""Every expression must be FEEL that parses; a gateway's flows need conditions; timers need a time."""
+"""Every expression must be FEEL that parses and that can work: conditions say true or false, timers give a time, loops a list."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from engine import feel
 from engine.bpmn.model import Element
 from engine.bpmn.parser import bpmn
 from engine.errors import Finding
+from engine.feel.analysis import NULL, WORDS, Analyser
 from engine.rules import Case
+from engine.rules.variables import TIMES, Names, Scopes, Written, written
+
+_MAY_WORK = frozenset({"not-boolean"})
+"""Defects of a part with which the whole may still give the right value."""
+_CYCLE = re.compile(r"R\d*/(.+)")
 
 
 def check(case: Case) -> Iterator[Finding]:
-    for condition, source in case.model.conditions.items():
-        yield from _parses(source.removeprefix("="), condition, "条件")
+    scopes = Scopes(case)
+    for one in written(case):
+        # Whoever calls a process decides what its variables are.
+        names = {**scopes.seen(one.within), **one.extra}
+        yield from _works(one, dict.fromkeys(names) if scopes.open else names)
     for element in case.model.elements.values():
-        for label, text in _expressions(element):
-            if text is not None and text.startswith("="):
-                yield from _parses(text.removeprefix("="), element.id, label)
+        if element.kind == "callActivity":
+            for name, text in element.outputs.items():
+                if text.startswith("="):
+                    yield from _parses(text[1:], element.id, f"输出“{name}”")
         if element.loop is not None:
             yield from _loop(element)
-        if element.timer is not None and not element.timer[1]:
-            yield Finding("expressions", "定时事件没有设置时间。", element.id)
+        if element.due is not None and not element.due.startswith("="):
+            yield Finding(
+                "expressions",
+                f'期限“{element.due}”是文字，不起作用。请写成表达式，例如 =duration("P7D") 或 =截止日期。',
+                element.id,
+            )
+        if element.timer is not None:
+            yield from _timer(element, *element.timer)
+    yield from _exits(case)
+
+
+def _works(one: Written, names: Names) -> Iterator[Finding]:
+    found = list(_parses(one.source, one.element, one.label, names))
+    if found:
+        yield from found
+        return
+    analyser = Analyser(names, {})
+    try:
+        told = analyser.told(analyser.visit(feel.compile(one.source, names).tree, None))
+    except RecursionError:
+        return
+    where = f"{one.label}“{one.source}”"
+    for defect in told.defects:
+        severity = "warning" if defect.code in _MAY_WORK else "error"
+        yield Finding("expressions", f"{where}：{defect.message}", one.element, severity)
+    of, expected = analyser.kind(told.type), one.expected
+    if expected is None or of is None or of in expected.kinds or (of == "Null" and told.defects):
+        return
+    what = "总是空" if told.type == NULL else f"是{WORDS[of]}"
+    yield Finding("expressions", f"{where}{what}，不能这样用。请改成{expected.words}。", one.element)
+
+
+def _loop(element: Element) -> Iterator[Finding]:
+    loop = element.loop
+    assert loop is not None
+    if (loop.collection is None) == (loop.cardinality is None):
+        yield Finding("expressions", "多实例需要一个集合（或一个次数），二者取一。", element.id)
+    if loop.output is not None and (element.kind == "callActivity" or not loop.output.startswith("=")):
+        yield from _parses(loop.output.removeprefix("="), element.id, "多实例的输出")
+
+
+def _timer(element: Element, kind: str, text: str) -> Iterator[Finding]:
+    if not text:
+        yield Finding("expressions", "定时事件没有设置时间。", element.id)
+        return
+    if text.startswith("="):
+        return
+    literal = text.strip('"')
+    if kind == "timeCycle":
+        cycle = _CYCLE.fullmatch(literal)
+        if cycle is None or _kind(cycle[1]) != "days and time duration":
+            yield Finding("expressions", f"循环“{text}”应形如 R3/P1D（每天一次，共三次）。", element.id)
+    elif _kind(literal) not in TIMES:
+        yield Finding(
+            "expressions",
+            f"时间“{text}”不是日期、日期时间或时长。请写成 2026-04-30、2026-04-30T08:30:00 或 P7D，或以 = 开头的表达式。",
+            element.id,
+        )
+
+
+def _kind(literal: str) -> str | None:
+    """The kind of what an ISO 8601 text stands for."""
+    return feel.kind(feel.evaluate('@"' + literal.replace('"', "") + '"', {}))
+
+
+def _exits(case: Case) -> Iterator[Finding]:
     for node in case.nodes("exclusiveGateway", "inclusiveGateway"):
         parent = node.getparent()
         flows = (
@@ -38,44 +113,8 @@ def check(case: Case) -> Iterator[Finding]:
                 yield Finding("expressions", "网关的这个出口没有条件，也不是默认出口。", flow.get("id"))
 
 
-def _expressions(element: Element) -> Iterator[tuple[str, str | None]]:
-    yield "标题", element.title
-    yield "期限", element.due
-    yield "文书", element.document
-    yield "必填意见", element.opinion_required
-    if element.signature is not None:
-        yield "签名文书", element.signature.document
-        yield "签名职务", element.signature.capacity
-        yield "须签名的条件", element.signature.required
-    for assigned in element.assignment:
-        yield "办理人", assigned.person
-        yield "办理单位", assigned.unit
-        yield "回避人员", assigned.exclude
-    for name, text in element.inputs.items():
-        yield f"输入“{name}”", text
-    for name, text in element.outputs.items():
-        yield f"输出“{name}”", text
-    if element.timer is not None:
-        yield "时间", element.timer[1]
-
-
-def _loop(element: Element) -> Iterator[Finding]:
-    loop = element.loop
-    assert loop is not None
-    if (loop.collection is None) == (loop.cardinality is None):
-        yield Finding("expressions", "多实例需要一个集合（或一个次数），二者取一。", element.id)
-    for label, text in (
-        ("集合", loop.collection),
-        ("次数", loop.cardinality),
-        ("输出", loop.output),
-        ("完成条件", loop.condition),
-    ):
-        if text is not None:
-            yield from _parses(text.removeprefix("="), element.id, f"多实例的{label}")
-
-
-def _parses(source: str, element: str, label: str) -> Iterator[Finding]:
+def _parses(source: str, element: str, label: str, names: Names | None = None) -> Iterator[Finding]:
     try:
-        feel.compile(source)
+        feel.compile(source, names or ())
     except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
         yield Finding("expressions", f"{label}“{source}”不是有效的表达式：{error}", element)
