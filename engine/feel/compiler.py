@@ -375,7 +375,16 @@ def compile_tests(node: tree.Tests) -> Test:
 
 def _path(node: tree.Path) -> Code:
     source, name = compile_node(node.source), node.name
-    return lambda scope: property_of(source(scope), name, scope.run)
+
+    def evaluate(scope: Scope) -> Any:
+        value = source(scope)
+        if type(value) is dict:
+            found = value.get(name, _MISSING)
+            if type(found) in _KNOWN:
+                return found
+        return property_of(value, name, scope.run)
+
+    return evaluate
 
 
 def property_of(value: Any, name: str, run: Run) -> Any:
@@ -387,7 +396,7 @@ def property_of(value: Any, name: str, run: Run) -> Any:
         return run.warn(f"没有“{name}”这一项。")
     if type(value) is list:
         run.spend(len(value))
-        return [property_of(adopt(item), name, run) for item in value]
+        return [property_of(item if type(item) is dict else adopt(item), name, run) for item in value]
     part = PROPERTIES.get(kind(value), {}).get(name)
     if part is None:
         return run.warn(f"{kind(value)} 没有“{name}”这一项。")
