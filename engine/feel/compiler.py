@@ -162,6 +162,10 @@ def _arithmetic(node: tree.Arithmetic) -> Code:
         if price:
             scope.run.spend(price)
         try:
+            if type(a) is int:
+                a = NUMBERS.create_decimal(a)
+            if type(b) is int:
+                b = NUMBERS.create_decimal(b)
             found = operation(a, b)
         except (ArithmeticError, ValueError):  # beyond the range of the type
             found = None
