@@ -235,10 +235,10 @@ def complete_first(engine: ProcessEngine, by: int) -> None:
 @pytest.mark.parametrize(
     ("condition", "said"),
     [
-        ('"三" > 2', '“"三" > 2”的值是 null：'),
+        ("没有的变量 > 2", "“没有的变量 > 2”的值是 null："),
         ("没有的变量", "没有名为“没有的变量”的变量"),
-        ("1 + 1", "“1 + 1”的值是 number，不是真或假。"),
-        ("null", "“null”的值是 null，不是真或假。"),
+        ('[1, "甲"][1]', '“[1, "甲"][1]”的值是 number，不是真或假。'),
+        ("[null, true][1]", "“[null, true][1]”的值是 null，不是真或假。"),
     ],
 )
 def test_a_condition_without_truth_is_noted_and_not_taken(
@@ -369,14 +369,14 @@ def test_a_deadline_that_cannot_be_told_is_noted(fresh: Fresh, world: World) -> 
         draw(
             "p",
             start(),
-            user("ask", ours("due", value='=date("2026-02-30")')),
+            user("ask", ours("due", value='=date("2026-02-" + string(30))')),
             end(),
             path("start", "ask", "end"),
         ),
         world.member,
     )
     (event,) = events(engine, instance, world.member, "warned")
-    assert event.element_id == "ask" and "2026-02-30" in event.payload["warnings"][0]
+    assert event.element_id == "ask" and "没有这一天" in event.payload["warnings"][0]
 
 
 def test_an_operation_that_fails_tells_which_inputs_are_null_by_an_error(
@@ -386,7 +386,7 @@ def test_an_operation_that_fails_tells_which_inputs_are_null_by_an_error(
     xml = draw(
         "p",
         start(),
-        service("tell", "notify", text='="共" + 3', person="=initiator.person"),
+        service("tell", "notify", text='="共" + 没有的变量', person="=initiator.person"),
         end(),
         path("start", "tell", "end"),
     )
@@ -395,4 +395,4 @@ def test_an_operation_that_fails_tells_which_inputs_are_null_by_an_error(
         clock.advance(timedelta(minutes=2))
         engine.run_jobs()
     (job,) = engine.instance(instance, by=world.member).incidents
-    assert '“"共" + 3”的值是 null：' in (job.last_error or "")
+    assert '“"共" + 没有的变量”的值是 null：' in (job.last_error or "")
