@@ -32,7 +32,7 @@ def check(case: Case) -> Iterator[Finding]:
                     path=file,
                     details={"code": found.rule, "element": found.element, **found.details},
                 )
-        known = models[file].decisions
+        known = [*models[file].decisions, *models[file].functions]
         if decision not in known:
             near = nearest(decision, known)
             what = f"是不是“{near}”？" if near else f"可选：{'、'.join(known)}。"
