@@ -224,6 +224,7 @@ def test_every_rule_is_explained_to_designers() -> None:
     raised = {
         name
         for path in (ROOT / "engine").glob("**/*.py")
+        if path.parent.name != "dmn"  # what it finds comes under the rule ``decisions``
         for name in re.findall(r"Finding\(\s*\"([a-z-]+)\"", path.read_text(encoding="utf-8"))
     }
     assert set(rules.all_rules()) <= raised

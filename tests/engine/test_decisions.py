@@ -206,6 +206,21 @@ def test_files_of_a_deployment_import_each_other(fresh: Fresh, world: World) -> 
     assert "“标准”" in finding.message and "不在同一个文件夹里" in finding.message
 
 
+def test_a_business_rule_task_may_call_a_decision_service(fresh: Fresh, world: World) -> None:
+    service_ = (
+        '<decisionService id="s" name="评定"><outputDecision href="#d"/>'
+        '<inputData href="#得分"/><inputData href="#目标"/></decisionService>'
+    )
+    engine = fresh()
+    xml = grading().replace('decision="等次"'.encode(), 'decision="评定"'.encode())
+    instance = begin(engine, xml, world.member, grade__dmn=model("grade", table(90) + service_))
+    (event,) = events(engine, instance, world.member, "decided")
+    assert (event.payload["decision"], event.payload["value"]) == ("评定", "良好")
+    assert event.payload["matched"] == [["等次", 2, "r2"]] and event.payload["inputs"]["得分"] == Decimal(
+        "93.5"
+    )
+
+
 # ---------------------------------------------------------------- conditions
 
 

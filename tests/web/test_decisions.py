@@ -49,7 +49,7 @@ def process(condition: str) -> dict[str, bytes]:
 
 
 def test_the_table_behind_a_line_of_the_timeline(engine: ProcessEngine, world: World, visit: Visit) -> None:
-    engine.deploy(process('"甲" &gt; 1'))
+    engine.deploy(process("number(initiator.name) &gt; 1"))
     pages = {}
     for username, person in (("suxiaoman", world.member), ("dingyifan", world.other)):
         instance = engine.start("scores", by=person)
@@ -72,7 +72,7 @@ def test_the_table_behind_a_line_of_the_timeline(engine: ProcessEngine, world: W
         assert stranger.get(link).status_code == 404
     # only who can mend a formula is told that it failed
     assert "公式没有算出结果" not in pages["suxiaoman"]
-    assert '“"甲" > 1”的值是 null' in pages["dingyifan"]
+    assert "“number(initiator.name) > 1”的值是 null" in pages["dingyifan"]
 
 
 @pytest.mark.parametrize(
