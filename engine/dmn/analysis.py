@@ -57,7 +57,7 @@ class Place:
     :ivar rule: 1-based, ``column`` too
     """
 
-    element: str
+    element: str | None
     words: str
     table: str | None = None
     rule: int | None = None
@@ -78,7 +78,7 @@ def findings(
     """
     for problem in problems:
         text = f"{problem.place}：{problem.message}" if problem.place else problem.message
-        yield Finding("syntax", text, problem.element)
+        yield _finding("syntax", Place(problem.element, text), text, "error")
     inspection = _Inspection(elements, types)
     for element in elements:
         yield from inspection.findings(element)
@@ -366,12 +366,8 @@ class _Inspection:
         told = self.told(element)
         if told is None:
             if part.kind == "decision":
-                yield Finding(
-                    "no-logic",
-                    f"决策“{part.name}”没有决策逻辑，结果总是空。请画决策表或写表达式。",
-                    part.id,
-                    "warning",
-                )
+                what = f"决策“{part.name}”没有决策逻辑，结果总是空。请画决策表或写表达式。"
+                yield _finding("no-logic", Place(part.id, what), what, "warning")
             return
         inspector, analysis = told
         for defect in analysis.defects:
@@ -408,12 +404,11 @@ class _Inspection:
             foreign = required.namespace != element.namespace
             name = (foreign and element.prefixes.get(required.namespace)) or required.part.name
             if name not in used:
-                yield Finding(
-                    "unused",
-                    f"“{element.part.name}”连了“{required.part.name}”，却没有用到它。请删去这条连线，或在逻辑里用它。",
-                    element.part.id,
-                    "warning",
+                own = element.part
+                what = (
+                    f"“{own.name}”连了“{required.part.name}”，却没有用到它。请删去这条连线，或在逻辑里用它。"
                 )
+                yield _finding("unused", Place(own.id, what), what, "warning")
 
     # --- decision tables ---
 

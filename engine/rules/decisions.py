@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine import dmn
-from engine.errors import Finding, LvzeError
+from engine.errors import Finding, LvzeError, NotFound
 from engine.feel.analysis import nearest
 from engine.rules import Case
 
@@ -33,9 +33,18 @@ def check(case: Case) -> Iterator[Finding]:
                     details={"code": found.rule, "element": found.element, **found.details},
                 )
         known = [*models[file].decisions, *models[file].functions]
-        if decision not in known:
+        if not _has(models[file], decision):
             near = nearest(decision, known)
             what = f"是不是“{near}”？" if near else f"可选：{'、'.join(known)}。"
             yield Finding(
                 "decisions", f"决策文件“{file}”里没有决策“{decision}”。{what}", element.id, path=file
             )
+
+
+def _has(model: dmn.Model, decision: str) -> bool:
+    """By name, or a decision also by its id."""
+    try:
+        model.inputs_of(decision)
+    except NotFound:
+        return decision in model.functions
+    return True

@@ -285,7 +285,7 @@ def _decisions(case: Case, scopes: Scopes) -> Iterator[Finding]:
         file, decision, _ = element.decision
         try:
             model = folder.load(file)
-            inputs = model.inputs_of(decision)
+            inputs = model.functions.get(decision) or model.inputs_of(decision)
         except LvzeError:
             continue  # another rule tells
         seen = {**scopes.seen(scopes.home(element.scope)), **scopes.item(element)}

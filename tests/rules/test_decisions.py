@@ -51,3 +51,7 @@ def test_a_decision_that_the_file_does_not_have() -> None:
 
 def test_a_sound_decision_gives_none() -> None:
     assert lint(literal("1")) == []
+
+
+def test_a_decision_may_be_named_by_its_id() -> None:
+    assert [f for f in lint(literal("1"), decision="d") if f.rule == "decisions"] == []
