@@ -1,11 +1,11 @@
 """Which rules of a large decision table match: looked up by value, instead of testing every cell of every rule.
 
-A cell of constants (``"甲","乙"``, ``< 5``, ``not([1..3])``, ``date("2026-01-01")``) answers a value by where it lies among the
-cell's own constants. So its answers to all values are known once its test was asked at each constant and between each two. A column
-keeps the rules that pass, a bit mask, for every stretch of values on which no cell changes its answer; a value finds its stretch by
-bisection, and the masks of the columns are intersected.
+A cell of constants (``"甲","乙"``, ``< 5``, ``not([1..3])``, ``? > date("2026-01-01") or ? = null``) answers a value by where
+it lies among the cell's own constants. So its answers to all values are known once its test was asked at each constant and between
+each two. A column keeps the rules that pass, a bit mask, for every stretch of values on which no cell changes its answer; a value
+finds its stretch by bisection, and the masks of the columns are intersected.
 
-Other cells (with names, ``?``, times, or many constants) are tested one by one, as are all cells for values without such an order
+Other cells (with names, calculations, times, or many constants) are tested one by one, as are all cells for values without such an order
 (lists, contexts, times); but only for rules that the other columns leave, and equal cells once.
 
 The rules are exactly those that testing every cell in turn finds. Warnings are those of cells whose rule the columns before leave;
@@ -30,8 +30,13 @@ from engine.feel.tree import children, mentioned
 
 BLOCK = 1_000  # rules whose masks are kept together: memory grows with the rules, not with their square
 MOST = 10  # constants of a cell: knowing its answers costs their square
-_COMPOSED = (tree.Tests, tree.UnaryTest, tree.UnaryRange, tree.Interval, tree.ListLiteral)
+_COMPOSED = (
+    *(tree.UnaryTest, tree.UnaryRange, tree.Interval, tree.ListLiteral),
+    *(tree.Comparison, tree.Between, tree.In, tree.And, tree.Or),
+)
+"""Nodes that compare what is in them, and do nothing else."""
 _LITERALS = (tree.Number, tree.Text, tree.Constant, tree.AtLiteral)
+_VALUE = tree.Name("?")
 _CONSTRUCTORS = frozenset({"date", "duration"})
 _EXACT = 10**34  # whole numbers from here on are rounded by some operators and not by others
 _BETWEEN = Context(prec=40)  # tells any two numbers of 34 digits apart
@@ -125,14 +130,19 @@ def _is_literal(node: tree.Node) -> bool:
 def _constants(tests: tree.Tests) -> dict[_Kind, set[Any]] | None:
     """What a cell compares with; None where it asks for anything else."""
     found: dict[_Kind, set[Any]] = {}
-    for node in _operands(tests):
-        if not _is_literal(node):
-            return None
-        value = compile_node(node)(Scope({}, None, Run()))
-        kind = _kind_of(value)
-        if kind is None:
-            return None
-        found.setdefault(kind, set()).add(value)
+    for test in tests.tests:
+        for node in _operands(test):
+            if node == _VALUE and not isinstance(
+                test, tree.UnaryTest
+            ):  # behind an operator it is that of a table around
+                continue
+            if not _is_literal(node):
+                return None
+            value = compile_node(node)(Scope({}, None, Run()))
+            kind = _kind_of(value)
+            if kind is None:
+                return None
+            found.setdefault(kind, set()).add(value)
     return found
 
 

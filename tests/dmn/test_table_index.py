@@ -42,6 +42,13 @@ single = st.one_of(
     st.builds("({} {})".format, operators, constants),
     st.lists(st.one_of(constants, intervals), max_size=3).map(lambda items: f"[{', '.join(items)}]"),
     st.builds("? {} {}".format, operators, constants),
+    st.builds("{} {} ?".format, constants, operators),
+    st.builds("? {} {} and ? {} {}".format, operators, constants, operators, constants),
+    st.builds("{} {} ? or ? in {}".format, constants, operators, intervals),
+    st.builds("? between {} and {}".format, constants, constants),
+    st.builds("? in ({} {}, {})".format, operators, constants, constants),
+    st.builds("? in [?..{}]".format, constants),
+    st.sampled_from(("<= ?", "?", "not(?)", "[?..2]", "[?, 1]", "? and true", "? or 1 < ?")),
     st.sampled_from(("x > 1", "[? + 1]", "string length(?) = 1")),
 )
 several = st.lists(single, min_size=1, max_size=3).map(", ".join)
@@ -84,7 +91,7 @@ def walked(rows: Sequence[Sequence[Cell | None]], scope: Scope, inputs: Sequence
             st.lists(st.lists(values, min_size=width, max_size=width), min_size=1, max_size=4),
         )
     ),
-    st.sampled_from(({}, {"x": Decimal(2)}, {"x": 1, "date": "a", "duration": None})),
+    st.sampled_from(({}, {"x": Decimal(2)}, {"x": 1, "date": "a", "duration": None}, {"x": None, "?": 1})),
 )
 def test_what_is_looked_up_is_what_testing_every_cell_finds(
     table: tuple[list[list[str | None]], list[list[Any]]], names: dict[str, Any]
@@ -162,6 +169,9 @@ def test_a_thousand_rules_cost_as_many_steps_as_the_masks_have_words() -> None:
 
 def test_only_cells_of_rules_that_are_left_are_tested() -> None:
     rows = [([*tests[:2], "? > b"], result) for tests, result in THOUSAND]
+    compared = [([*tests[:2], "? > 3 and ? < 5 or ? in (7, 8)"], result) for tests, result in THOUSAND]
+    assert decided(table_of(compared), a="类7", b=Decimal(39), c=4)[:2] == (157, [158])
+    assert decided(table_of(compared), a="类7", b=Decimal(39), c=6)[:2] == (None, [])
     assert decided(table_of(rows), a="类7", b=Decimal(39), c=40)[:2] == (157, [158])
     assert decided(table_of(rows), a="类7", b=Decimal(39), c=40)[2] < 60
     assert decided(table_of(rows), a="类7", b=Decimal(39), c=39)[1] == []
