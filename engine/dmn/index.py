@@ -131,10 +131,9 @@ def _constants(tests: tree.Tests) -> dict[_Kind, set[Any]] | None:
     """What a cell compares with; None where it asks for anything else."""
     found: dict[_Kind, set[Any]] = {}
     for test in tests.tests:
+        bound = not isinstance(test, tree.UnaryTest)  # in ``< ?`` the name means one further out
         for node in _operands(test):
-            if node == _VALUE and not isinstance(
-                test, tree.UnaryTest
-            ):  # behind an operator it is that of a table around
+            if bound and node == _VALUE:
                 continue
             if not _is_literal(node):
                 return None

@@ -234,6 +234,14 @@ def test_whole_numbers_beyond_34_digits() -> None:
         assert list(Index(rows).matching(scope, [number])) == walked(rows, scope, [number])
 
 
+def test_a_question_mark_behind_an_operator_is_not_the_value() -> None:
+    rows = rows_of([["<= ?"], ["? <= 1"], ["not(>= ?)"]])
+    for around in ({"?": Decimal(5)}, {}):
+        scope = Scope(around, None, Run())
+        assert list(Index(rows).matching(scope, [Decimal(1)])) == walked(rows, scope, [Decimal(1)])
+    assert list(Index(rows).matching(Scope({"?": 5}, None, Run()), [1])) == [0, 1, 2]
+
+
 def test_many_constants_in_a_cell_are_not_looked_up() -> None:
     """Their answers cost the square of their number."""
     cell = Cell(parse_unary_tests(", ".join(map(str, range(1_000)))))
