@@ -24,7 +24,7 @@ HIT_POLICIES = {
     "C": "COLLECT",
 }
 AGGREGATORS = ("SUM", "MIN", "MAX", "COUNT")
-INDEXED = 30
+INDEXED = 20
 """Rules from which on looking them up beats testing each."""
 
 
