@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from engine import dmn, feel, forms
@@ -108,6 +108,13 @@ def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
     item: Names = scopes.item(element)
     handed_in = item if loop is None else {**item, **scopes.handed_in(element)}
 
+    form = scopes.form(element)
+    if form is not None and (element.kind == "userTask" or element == scopes.start):
+        filled = {**item, **dict.fromkeys(form.keys)}  # what is being filled in may be anything yet
+        for label, source, truth in _asked_in(form.components):
+            name = f"表单“{element.form}”{label}"
+            yield Written(element.id, name, source, home, filled, truth)
+
     def one(
         label: str, text: str | None, extra: Names, expected: Expected | None = None, *, always: bool = False
     ) -> Iterator[Written]:
@@ -145,6 +152,24 @@ def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
         yield Written(element.id, "多实例的输出", loop.output[1:], within, handed_in)
 
 
+def _asked_in(components: Iterable[forms.Component]) -> Iterator[tuple[str, str, Expected | None]]:
+    """The expressions of a form: what for, the source, what it must give."""
+    for component in components:
+        label = f"“{component.key or component.label or component.text[:20]}”的"
+        for what, condition in (("隐藏条件", component.hide), ("只读条件", component.readonly)):
+            if condition and isinstance(condition, str):
+                yield label + what, condition, A_TRUTH
+        for what, source in (("选项", component.options_expression), ("默认值", component.default)):
+            if source:
+                yield label + what, source, None
+        texts = (("标签", component.label), ("说明", component.description), ("文字", component.text))
+        for what, text in (*texts, ("最小值", component.min), ("最大值", component.max)):
+            if isinstance(text, str) and text.startswith("="):
+                yield label + what, text[1:], None
+        if component.type == "group":  # the columns of a list see whatever its rows already have
+            yield from _asked_in(component.children)
+
+
 class Scopes:
     """What each scope of a process provides: the process itself, and each multi-instance sub-process, whose children see the
     variables around them and return only what is declared.
@@ -157,8 +182,9 @@ class Scopes:
         self._case = case
         self._elements = case.model.elements
         self._key = case.model.key
+        self._forms: dict[str, forms.Form] = {}
         self._found: dict[str, dict[str, list[Type | None]]] = {self._key: {}}
-        start = case.model.start
+        self.start = start = case.model.start
         self.open = not (start.starter_member or start.starter_posts)
         self._add(self._key, {"initiator": _PERSON, "unit": _UNIT, "今天": DAY})
         if start.renews is not None:
@@ -220,14 +246,23 @@ class Scopes:
             if not element.inputs:
                 self.open = True  # it is given whatever there is
 
-    def _form(self, element: Element) -> Names:
+    def form(self, element: Element) -> forms.Form | None:
+        """The form of an element; None where it has none, or none that can be read."""
         content = self._case.files.get(element.form or "")
         if content is None:
-            return {}
-        try:
-            form = forms.load(content)
-        except LvzeError:
-            self.open = True  # another rule tells; what it would provide is not known
+            return None
+        if element.form not in self._forms:
+            try:
+                self._forms[element.form or ""] = forms.load(content)
+            except LvzeError:
+                return None
+        return self._forms[element.form or ""]
+
+    def _form(self, element: Element) -> Names:
+        form = self.form(element)
+        if form is None:
+            # Another rule tells of a form that cannot be read; what it would provide is not known.
+            self.open = self.open or element.form is not None
             return {}
         types: Names = dict.fromkeys(form.keys)
         todo = list(form.components)

@@ -184,3 +184,52 @@ def test_a_decision_needs_its_inputs_among_the_variables() -> None:
     assert "决策“等次”的输入：“事项”没有来源" in missing.message and "是不是“事由”？" in missing.message
     (wrong,) = lint(process(decide), grade__dmn=GRADE.format(type="date", name="事由").encode())
     assert wrong.severity == "error" and "要日期，流程里的“金额”却是数字" in wrong.message
+
+
+def form(**component: object) -> bytes:
+    shown = {"type": "textfield", "key": "意见", "label": "意见", **component}
+    rows = {"type": "textfield", "key": "列", "label": "列", "conditional": {"hide": "=行里的"}}
+    listed = {"type": "dynamiclist", "key": "表", "label": "表", "path": "表", "components": [rows]}
+    return json.dumps(
+        {"type": "default", "components": [{"type": "group", "label": "组", "components": [shown]}, listed]}
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("component", "says"),
+    [
+        (
+            {"conditional": {"hide": "=金客 > 5"}},
+            "表单“f.form.json”“意见”的隐藏条件“金客 > 5”：“金客”没有来源",
+        ),
+        ({"readonly": "=事油 = null"}, "只读条件“事油 = null”：“事油”没有来源"),
+        ({"properties": {"default": "=没有"}}, "默认值“没有”：“没有”没有来源"),
+        ({"type": "select", "valuesExpression": "=没有"}, "选项“没有”：“没有”没有来源"),
+        ({"label": "=没有"}, "标签“没有”：“没有”没有来源"),
+        ({"type": "number", "validate": {"max": "=没有"}}, "最大值“没有”：“没有”没有来源"),
+    ],
+)
+def test_the_expressions_of_a_form(component: dict[str, object], says: str) -> None:
+    (finding,) = lint(process(user("a", ours("form", ref="f.form.json"))), f__form__json=form(**component))
+    assert (finding.rule, finding.element, finding.severity) == ("variables", "a", "warning")
+    assert says in finding.message
+
+
+def test_the_expressions_of_a_form_see_its_fields_and_the_variables() -> None:
+    shown = form(
+        conditional={"hide": "=金额 > 5 and 意见 = null and count(表) > 0 and initiator.name = 事由"}
+    )
+    assert lint(process(user("a", ours("form", ref="f.form.json"))), f__form__json=shown) == []
+    begun = draw(
+        "p", start("start", ours("form", ref="f.form.json")), user("a"), end(), path("start", "a", "end")
+    )
+    assert {(f.rule, f.element) for f in lint(begun, f__form__json=shown)} == {("variables", "start")}
+
+
+def test_a_form_condition_that_is_never_true_is_refused() -> None:
+    hidden = form(conditional={"hide": "=金额"})
+    (finding,) = lint(process(user("a", ours("form", ref="f.form.json"))), f__form__json=hidden)
+    assert (finding.rule, finding.severity) == (
+        "expressions",
+        "error",
+    ) and "是数字，不能这样用" in finding.message
