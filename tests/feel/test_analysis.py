@@ -237,6 +237,48 @@ def test_types_and_uses_of_names() -> None:
     assert analyse(parse('1 + "a"')).type == tree.Type("Null")
 
 
+@pytest.mark.parametrize(
+    ("text", "type_"),
+    [
+        ("-x", NUMBER),
+        ("x - 1", NUMBER),
+        ('x + "元"', STRING),
+        ("x >= 5", NUMBER),
+        ("5 = x", NUMBER),
+        ("x and y", BOOLEAN),
+        ("x between 1 and y", NUMBER),
+        ('x in ("a", "b")', STRING),
+        ("x in [1..5]", NUMBER),
+        ("5 in (< x)", NUMBER),
+        ("if x then 1 else 2", BOOLEAN),
+        ("for i in x return i", tree.Type("list")),
+        ("for i in x..y return i", NUMBER),
+        ("every i in [1] satisfies x", BOOLEAN),
+        ("count(x)", tree.Type("list")),
+        ("sum(x)", tree.Type("list")),
+        ("substring(string: x, start position: 1)", STRING),
+        ("x * y", None),  # a duration may be multiplied too
+        ("x.y", None),
+        ("x[1]", None),
+        ("string(x)", None),
+        ("date(x)", None),
+        ('x + 1 = 2 or x = "a"', None),
+    ],
+)
+def test_what_a_name_is_used_as(text: str, type_: tree.Type | None) -> None:
+    assert compile(text).analysis.names["x"] == type_
+
+
+def test_a_name_of_a_given_type_keeps_it() -> None:
+    assert analyse(parse("u + n"), {"n": STRING, "u": None}).names == {"n": STRING, "u": STRING}
+
+
+def test_types_in_types_must_be_known() -> None:
+    for text in ("list<nunber>", "range<nunber>", "context<a: nunber>", "function<nunber> -> string"):
+        assert [code for code, _, _ in defects(f"x instance of {text}")] == ["unknown-type"]
+    assert defects("x instance of list<context<a: 行>>") == []
+
+
 def test_deep_and_wide_expressions_cost_no_more_than_they_are_long() -> None:
     assert compile("+".join(["1"] * 240)).analysis.type == NUMBER
     nested = "for i in " * 60 + "[1]" + " return i" * 60
