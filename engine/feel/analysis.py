@@ -293,6 +293,13 @@ def _results(operator: str, left: str, right: str) -> frozenset[str]:
 
 
 @cache
+def _possible(operator: str, left: str | None, right: str | None) -> frozenset[str]:
+    """The same for kinds that may not be known."""
+    pairs = product(_alternatives(left), _alternatives(right))
+    return frozenset[str]().union(*(_results(operator, *pair) for pair in pairs))
+
+
+@cache
 def _negated(of: str) -> bool:
     return any(operators.negate(value) is not None for value in _SAMPLES[of])
 
@@ -443,8 +450,7 @@ def _arithmetic(self: Analyser, node: tree.Arithmetic, scope: Scope | None) -> T
             self.hint(operand, scope, NUMBER)
         elif other == "string" and node.operator == "+":
             self.hint(operand, scope, STRING)
-    pairs = product(_alternatives(a), _alternatives(b))
-    found = frozenset[str]().union(*(_results(node.operator, *pair) for pair in pairs))
+    found = _possible(node.operator, a, b)
     if len(found) > 1:
         return None
     if found:
