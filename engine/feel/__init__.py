@@ -165,11 +165,11 @@ def checked(value: Any) -> Any:
 
     :raises FeelLimitError: too many values in it, or too deep
     """
-    return value if type(value) in _PLAIN else _handed_out(value, [0], 0)
+    return adopt(value) if type(value) in _FLAT else _handed_out(value, [0], 0)
 
 
-_PLAIN = frozenset(KINDS) - {float, list, dict}
-"""Kinds of values that go out as they are."""
+_FLAT = frozenset(KINDS) - {list, dict}
+"""Values that have no others in them, however they are adopted."""
 
 
 def _handed_out(value: Any, count: list[int], depth: int) -> Any:
@@ -183,9 +183,9 @@ def _handed_out(value: Any, count: list[int], depth: int) -> Any:
     if count[0] > MAX_RESULT:
         raise FeelLimitError("result", f"结果过大，最多 {MAX_RESULT} 个值。")
     if of is list:
-        return [item if type(item) in _PLAIN else _handed_out(item, count, depth + 1) for item in value]
+        return [adopt(item) if type(item) in _FLAT else _handed_out(item, count, depth + 1) for item in value]
     return {
-        str.__str__(key): item if type(item) in _PLAIN else _handed_out(item, count, depth + 1)
+        str.__str__(key): adopt(item) if type(item) in _FLAT else _handed_out(item, count, depth + 1)
         for key, item in value.items()
         if issubclass(type(key), str)
     }

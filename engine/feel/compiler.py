@@ -384,8 +384,8 @@ def _path(node: tree.Path) -> Code:
         value = source(scope)
         if type(value) is dict:
             found = value.get(name, _MISSING)
-            if type(found) in _KNOWN:
-                return found
+            if found is not _MISSING:
+                return found if type(found) in _KNOWN else adopt(found)
         return property_of(value, name, scope.run)
 
     return evaluate

@@ -47,3 +47,9 @@ def test_an_item_hides_what_is_around_and_the_next_does_not_inherit_it(
 ) -> None:
     assert evaluate(f"list[{condition}]", {"list": ITEMS, "b": 6, "c": 7, "item": 9}) == kept
     assert evaluate("list[item > 1][1]", {"list": [1, Decimal(2)], "item": 9}) == 2
+
+
+def test_numbers_that_feel_does_not_have_go_out_as_null_wherever_they_are() -> None:
+    given = [Decimal("NaN"), {"a": Decimal("Infinity"), "b": [float("nan"), 10**7000]}, 1.5]
+    assert evaluate("x", {"x": given}) == [None, {"a": None, "b": [None, None]}, Decimal("1.5")]
+    assert evaluate("[x[2].a, x[1], x.b]", {"x": given[:2]}) == [None, None, [None, [None, None]]]
