@@ -185,9 +185,11 @@ def _handed_out(value: Any, count: list[int], depth: int) -> Any:
     if of is list:
         return [adopt(item) if type(item) in _FLAT else _handed_out(item, count, depth + 1) for item in value]
     return {
-        str.__str__(key): adopt(item) if type(item) in _FLAT else _handed_out(item, count, depth + 1)
+        key if type(key) is str else str.__str__(key): adopt(item)
+        if type(item) in _FLAT
+        else _handed_out(item, count, depth + 1)
         for key, item in value.items()
-        if issubclass(type(key), str)
+        if type(key) is str or issubclass(type(key), str)
     }
 
 
