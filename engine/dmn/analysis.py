@@ -28,7 +28,7 @@ from engine.feel.operators import equal
 from .boxed import BoxedConditional, BoxedContext, BoxedFilter, BoxedQuantified, Broken, Typed
 from .coverage import Column, Coverage, NotCheckable, constant, literal
 from .reading import EMPTY, Part, Problem
-from .table import Table
+from .table import Rule, Table
 
 MAX_TOLD = 10
 """Pairs of rules, or rules, that one check of a table tells; the rest is counted."""
@@ -179,6 +179,8 @@ def _table(self: Analyser, node: Table, scope: Scope | None) -> tree.Type | None
             self.visit(column.values, Scope({"?": columns[-1]}, scope))
     results: list[tree.Type | None] = [NULL] * len(node.outputs)
     for number, rule in enumerate(node.rules, 1):
+        if _misshapen(rule):
+            continue  # that has been told
         row = table.at(element=rule.id or around.element, rule=number)
         words = f"{around.words}，第 {number} 条规则"
         for at, (tests, type_) in enumerate(zip(rule.tests, columns, strict=False), 1):
@@ -199,6 +201,11 @@ def _table(self: Analyser, node: Table, scope: Scope | None) -> tree.Type | None
         self.tables.append((node, scope, columns))
     self.place = around
     return _result(node, results)
+
+
+def _misshapen(rule: Rule) -> bool:
+    """Whether a rule did not have a cell for every column."""
+    return any(test is EMPTY for tests in rule.tests for test in tests.tests)
 
 
 def _output(self: Analyser, node: Table, at: int, cell: tree.Node, scope: Scope | None) -> tree.Type | None:
@@ -421,6 +428,8 @@ class _Inspection:
         columns: list[tree.Type | None],
     ) -> Iterator[Finding]:
         place = Place(element.part.id, f"决策表“{table.label}”", table.label)
+        if any(map(_misshapen, table.rules)):
+            return
         try:
             told = [
                 self._column(element, inspector, column.expression, type_, scope)

@@ -98,6 +98,16 @@ def test_a_syntax_error_has_its_place() -> None:
     assert "第 1 条规则" in found.message and "第 1 行第" in found.message
 
 
+def test_a_rule_with_too_many_cells() -> None:
+    found = only(
+        definitions(
+            SCORE + decision("等次", table("UNIQUE", ["得分"], "< 60 | - -> 1", ">= 60 -> 2"), "得分")
+        )
+    )
+    assert (found.severity, found.element) == ("error", "r1")
+    assert "决策“等次”，第 1 条规则" in found.message and "列数不符" in found.message
+
+
 def test_a_name_that_is_not_connected() -> None:
     model = definitions(
         SCORE
