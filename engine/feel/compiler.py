@@ -594,7 +594,7 @@ def _quantified(node: tree.Quantified) -> Code:
 class Closure(Function):
     """A function written in FEEL, with the scope it was written in."""
 
-    __slots__ = ("_body", "_scope", "_weight")
+    __slots__ = ("_body", "_scope", "_typed", "_weight")
 
     def __init__(
         self,
@@ -606,16 +606,17 @@ class Closure(Function):
         result_type: tree.Type | None = None,
     ) -> None:
         super().__init__(name, parameters, result_type)
+        self._typed = [(name, type_) for name, type_ in parameters if type_ is not None]
         self._body = body
         self._weight = weight
         self._scope = scope
 
     def invoke(self, arguments: list[Any], run: Run) -> Any:
-        names = {}
-        for name, type_, value in zip(self.parameters, self.parameter_types, arguments, strict=True):
-            fits, names[name] = conformed(value, type_, run)
+        names = dict(zip(self.parameters, arguments, strict=True))
+        for name, type_ in self._typed:
+            fits, names[name] = conformed(names[name], type_, run)
             if not fits:
-                return run.warn(f"参数“{name}”不是 {type_.name if type_ else ''}。")
+                return run.warn(f"参数“{name}”不是 {type_.name}。")
         run.spend(self._weight)
         run.depth += 1
         if run.depth > MAX_CALLS:

@@ -300,8 +300,6 @@ def sort(run: Run, items: list[Any], precedes: Function | None = None) -> list[A
             if found is None:
                 raise ValueError("列表里的值不能比较")
             return found
-        if precedes.invoke([left, right], run) is True:
-            return -1
-        return 1 if precedes.invoke([right, left], run) is True else 0
+        return -1 if precedes.invoke([left, right], run) is True else 0  # sorting asks only who comes first
 
     return sorted(items, key=cmp_to_key(compare))

@@ -12,6 +12,7 @@ from ..tree import Type
 from ..values import Function, Signature, adopt, kind
 
 BUILT_IN: dict[str, BuiltIn] = {}
+MAX_REMEMBERED = 4  # arguments, of whose types the overload that takes them is remembered
 Body = TypeVar("Body", bound=Callable[..., Any])
 _SIGNATURE = re.compile(r"([^(]+)\(([^)]*)\)(?: -> (.+))?")
 _RESULTS = {
@@ -98,11 +99,12 @@ class Overload:
 class BuiltIn(Function):
     """A function of the standard with all its overloads."""
 
-    __slots__ = ("overloads",)
+    __slots__ = ("_found", "overloads")
 
     def __init__(self, name: str) -> None:
         super().__init__(name, ())
         self.overloads: list[Overload] = []
+        self._found: dict[tuple[type, ...], Overload] = {}
 
     def signatures(self, count: int) -> Iterator[Signature]:
         for overload in self.overloads:
@@ -114,15 +116,20 @@ class BuiltIn(Function):
 
     def invoke(self, arguments: Sequence[Any], run: Run, names: Sequence[str] | None = None) -> Any:
         """The value of a call; null, with a warning, where no overload takes the arguments."""
+        types = tuple(map(type, arguments)) if names is None and len(arguments) <= MAX_REMEMBERED else None
+        if types is not None and (found := self._found.get(types)) is not None:
+            return self._run(found, arguments, run)
         for coerce in (False, True):
             for overload in self.overloads:
                 bound = overload.bind(arguments, names, coerce)
                 if bound is not None:
+                    if types is not None and not coerce:
+                        self._found[types] = overload
                     return self._run(overload, bound, run)
         kinds = "、".join(kind(argument) for argument in arguments)
         return run.warn(f"函数“{self.name}”不接受这些参数：{kinds or '无'}。")
 
-    def _run(self, overload: Overload, arguments: list[Any], run: Run) -> Any:
+    def _run(self, overload: Overload, arguments: Sequence[Any], run: Run) -> Any:
         for argument in arguments:
             if type(argument) is list:
                 run.spend(len(argument))
