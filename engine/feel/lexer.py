@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from engine.errors import Invalid
 
+from . import advice
 from .limits import MAX_SOURCE, FeelLimitError
 
 # DMN 1.5, 10.3.1.2, rules 28-30
@@ -49,7 +50,9 @@ class FeelSyntaxError(Invalid):
     :ivar expected: what could have stood there
     """
 
-    def __init__(self, source: str, position: int, problem: str, expected: str = "") -> None:
+    def __init__(
+        self, source: str, position: int, problem: str, expected: str = "", advice: str = ""
+    ) -> None:
         before = _LINE_END.split(source[:position])
         self.line = len(before)
         self.column = len(before[-1]) + 1
@@ -57,7 +60,7 @@ class FeelSyntaxError(Invalid):
         wanted = f"，此处应为{expected}" if expected else ""
         super().__init__(
             "feel-syntax",
-            f"表达式第 {self.line} 行第 {self.column} 列有误：{problem}{wanted}。",
+            f"表达式第 {self.line} 行第 {self.column} 列有误：{problem}{wanted}。{advice}",
             line=self.line,
             column=self.column,
             expected=expected,
@@ -94,10 +97,11 @@ def tokens(source: str) -> list[Token]:
 
 
 def _unknown(source: str, position: int) -> FeelSyntaxError:
-    if source[position] in '"@':
+    sign = source[position]
+    if sign == '"' or (sign == "@" and source[position + 1 :].lstrip()[:1] == '"'):
         return FeelSyntaxError(source, position, "字符串没有结束", "半角双引号")
     return FeelSyntaxError(
-        source, position, f"不认识的字符“{source[position]}”", "数字、字符串、名称或运算符"
+        source, position, f"不认识的字符“{sign}”", "数字、字符串、名称或运算符", advice.of_sign(sign)
     )
 
 

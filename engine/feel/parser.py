@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 
-from . import tree
+from . import advice, tree
 from .lexer import FeelSyntaxError, Token, tokens, unescape, words
 from .limits import MAX_DEPTH, MAX_NESTING, FeelLimitError
 from .values import NUMBERS
@@ -40,6 +40,7 @@ _COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 _POWER = {"or": 10, "and": 20, "between": 30, "in": 30, "+": 40, "-": 40, "*": 50, "/": 50, "**": 60}
 _POWER.update(dict.fromkeys(_COMPARISONS, 30))
 _NEGATION, _INSTANCE, _POSTFIX = 70, 80, 90
+_VALUE = "一个值：数字、字符串、名称、括号、列表或 if、for 等"
 _OPERATORS_ONLY = frozenset({"number", "string", "at", "name"})
 
 
@@ -50,6 +51,7 @@ def is_special(name: str) -> bool:
         " ".join(parts) != name
         or parts[0] in _RESERVED
         or not all(part.isidentifier() and part not in _KEYWORDS_AFTER_OPERAND for part in parts)
+        or advice.of_name(parts) is not None
     )
 
 
@@ -134,7 +136,11 @@ class _Parser:
         token = self.token
         if problem is None:
             problem = "表达式不完整" if token.kind == "end" else f"意外的“{token.text}”"
-        return FeelSyntaxError(self.source, token.position, problem, expected)
+        before = [each.text for each in self.tokens[max(0, self.index - 2) : self.index]]
+        after = "" if token.kind == "end" else self.tokens[self.index + 1].text
+        keyword = token.text in _RESERVED and expected in (_VALUE, "名称")
+        said = advice.of_tokens(before, token.text, after, expected, keyword)
+        return FeelSyntaxError(self.source, token.position, problem, expected, said)
 
     def accept(self, text: str) -> bool:
         token = self.tokens[self.index]
@@ -204,9 +210,10 @@ class _Parser:
             self.index += 1
         found = self.tokens[start : self.index]
         if not found or found[0].kind != "name" or self.token.text not in ends:
-            raise self.problem("、".join(f"“{end}”" for end in ends) if found else "名称")
-        if len(found) == 1:
-            return found[0].text
+            wanted = "、".join(f"“{end}”" for end in ends)
+            if not found or found[0].kind != "name":
+                self.index, wanted = start, "名称"
+            raise self.problem(wanted)
         last = found[-1]
         name = " ".join(self.source[found[0].position : last.position + len(last.text)].split())
         if is_special(name):
@@ -354,7 +361,7 @@ class _Parser:
             if rule is not None:
                 return rule(self)
         self.index -= 1
-        raise self.problem("一个值：数字、字符串、名称、括号、列表或 if、for 等")
+        raise self.problem(_VALUE)
 
     def number(self, token: Token) -> Decimal:
         try:
@@ -374,11 +381,19 @@ class _Parser:
             self.index += 1
             return rule(self)
         if text in _KEYWORDS_AFTER_OPERAND:
-            raise self.problem("一个值：数字、字符串、名称、括号、列表或 if、for 等")
+            raise self.problem(_VALUE)
         if text == "not" and self.tokens[self.index + 1].text != "(":
             self.index += 1
             raise self.problem("“(”，例如 not(已提交)")
-        return tree.Name(self.name())
+        start = self.index
+        name = self.name()
+        mistake = advice.of_name([token.text for token in self.tokens[start : self.index]])
+        if mistake:
+            found = self.tokens[start + mistake[0]]
+            raise FeelSyntaxError(
+                self.source, found.position, f"不认识的名称“{found.text}”", "名称或运算符", mistake[1]
+            )
+        return tree.Name(name)
 
     def negation(self) -> tree.Node:
         return tree.Negation(self.expression(_NEGATION))

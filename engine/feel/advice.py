@@ -1,0 +1,128 @@
+"""What to tell whoever made a common mistake: signs of a Chinese keyboard, words for operators, habits of other languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_QUOTES = '字符串请用半角双引号，例如 "甲"。'
+_HALF_WIDTH = {
+    "（": "(", "）": ")", "［": "[", "］": "]", "【": "[", "】": "]", "｛": "{", "｝": "}",
+    "，": ",", "、": ",", "：": ":", "；": ",", "。": ".", "＝": "=", "＜": "<", "＞": ">",
+    "＋": "+", "－": "-", "＊": "*", "／": "/", "！": "!=", "《": "(", "》": ")",
+}  # fmt: skip
+_SIGNS = {
+    "“": _QUOTES, "”": _QUOTES, "‘": _QUOTES, "’": _QUOTES, "`": _QUOTES, "'": _QUOTES,
+    "&": "“并且”请写 and。",
+    "|": "“或者”请写 or。",
+    "!": "不等于请写“!=”，取反请写 not(…)。",
+    "%": "求余请写 modulo(a, b)；百分之十请写 0.1。",
+    "^": "乘方请写“**”。",
+    ";": "各项之间请用逗号“,”。",
+    "≥": "大于等于请写“>=”。",
+    "≤": "小于等于请写“<=”。",
+    "≠": "不等于请写“!=”。",
+    "×": "乘号请写“*”。",
+    "÷": "除号请写“/”。",
+    "—": "减号请写“-”。",
+    "–": "减号请写“-”。",
+    "−": "减号请写“-”。",
+    "#": "注释请写在“//”之后。",
+    "@": "“@”之后请用半角双引号括起日期、时间或时长，例如 @\"2026-04-30\"。",
+}  # fmt: skip
+_WORDS = {
+    "且": "and", "并且": "and", "而且": "and", "AND": "and", "And": "and",
+    "或": "or", "或者": "or", "OR": "or", "Or": "or",
+    "等于": "=", "不等于": "!=", "大于": ">", "小于": "<", "大于等于": ">=", "小于等于": "<=",
+    "不小于": ">=", "不大于": "<=", "加": "+", "减": "-", "乘": "*", "除以": "/",
+}  # fmt: skip
+_STARTS = {
+    "如果": "“如果”请写 if，例如 if 条件 then 值 else 值。",
+    "非": "“非”请写 not(…)。",
+    "True": "真请写 true，字母都小写。",
+    "TRUE": "真请写 true，字母都小写。",
+    "False": "假请写 false，字母都小写。",
+    "FALSE": "假请写 false，字母都小写。",
+    "None": "空值请写 null。",
+    "NULL": "空值请写 null，字母都小写。",
+    "Null": "空值请写 null，字母都小写。",
+}
+_CONDITION = "条件请写 if 条件 then 值 else 值。"
+_PAIRS = {
+    ("=", "="): "比较相等用一个“=”。",
+    ("=", "<"): "小于等于请写“<=”。",
+    ("=", ">"): "大于等于请写“>=”。",
+    ("<", ">"): "不等于请写“!=”。",
+    ("!=", "="): "不等于请写“!=”。",
+    (">=", "="): "大于等于请写“>=”。",
+    ("<=", "="): "小于等于请写“<=”。",
+    ("[", "]"): "方括号里请写位置或条件，例如 [1] 或 [item > 1]。",
+}
+_FOLLOWING = {
+    "if": _CONDITION,
+    "elif": "“elif”请写 else if。",
+    "elseif": "“elseif”请写 else if。",
+    "..": "区间请带上括号，例如 [1..3]。",
+}
+_ENDS = (")", "]", "}")
+
+
+def of_sign(sign: str) -> str:
+    """What to write instead of a sign that FEEL does not have; empty where nothing is known."""
+    return _SIGNS.get(sign, "")
+
+
+def _half(sign: str) -> str:
+    return f"全角的“{sign}”请换成半角的“{_HALF_WIDTH[sign]}”。"
+
+
+def of_name(words: Sequence[str]) -> tuple[int, str] | None:
+    """Which word of what looks like a name is hardly meant as one, and what to write instead."""
+    for index, word in enumerate(words):
+        for sign in word:
+            if sign in _HALF_WIDTH:
+                return index, _half(sign)
+        if word in _STARTS and (index == 0 or word == "非"):
+            return index, _STARTS[word]
+        if word in _WORDS and index:
+            return index, f"“{word}”请写“{_WORDS[word]}”。"
+    return None
+
+
+def of_tokens(before: Sequence[str], text: str, after: str, expected: str, keyword: bool) -> str:
+    """What to do about a token that cannot stand where it does.
+
+    :param before: the tokens' texts before it
+    :param text: its text, empty at the end of the expression
+    :param after: the text of the next one
+    :param expected: what could have stood there
+    :param keyword: whether it is a keyword where a value should stand
+    """
+    last = before[-1] if before else ""
+    if (last, text) in _PAIRS:
+        return _PAIRS[last, text]
+    if text in _SIGNS:
+        return _SIGNS[text]
+    wide = next((sign for sign in text + last if sign in _HALF_WIDTH), "")
+    if wide:
+        return _half(wide)
+    if (last == "," and text in _ENDS) or (not text and before[-2:] == [",", "]"]):
+        return "末尾多了一个逗号“,”。"
+    if last == "?":
+        return _CONDITION
+    if last in _WORDS:
+        return f"“{last}”请写“{_WORDS[last]}”。"
+    if text == "[" and after == "]":
+        return _PAIRS["[", "]"]
+    if last.isdecimal() and text == "," and after.isdecimal():
+        return "数字里不要写逗号。"
+    if last == "." and len(before) > 1 and before[-2].isdecimal():
+        return "小数点之后请写数字。"
+    if last[-1:].isdecimal() and text[:1] == "." and text[1:].isdecimal():
+        return "一个数只有一个小数点。"
+    if keyword:
+        return f"“{text}”是关键字，不能用作名称。"
+    if text == "=" and expected == "“:”":
+        return "名称与值之间请用冒号“:”。"
+    if expected.startswith("运算符") and (text[:1] == '"' or text[:1].isalnum()) and text not in _FOLLOWING:
+        return "两个值之间缺少运算符。"
+    return _FOLLOWING.get(text, "")
