@@ -153,6 +153,15 @@ def test_timers_that_may_work(kind: str, text: str) -> None:
             "标题",
             "没有“结论”这一项",
         ),
+        (user("a", ours("signature", document="=截止", slot="x")), "签名文书", "是日期"),
+        (
+            user("a", ours("signature", document="=1", slot="x", capacity="=1 + 事由")),
+            "签名职务",
+            "string(1)",
+        ),
+        (user("a", ours("assignment", post="书记", unit="=截止")), "办理单位", "是日期"),
+        (user("a", ours("assignment", person="=1", exclude="=截止")), "回避人员", "是日期"),
+        (user("a", loop=each("=名单", output="1 +", outputs="各项")), "多实例的输出", "不是有效的表达式"),
         (user("a", person="=today()"), "办理人", "是日期"),
         (service("a", "notify", text="=金额 + 事由", person="=1"), "输入“text”", "string(金额)"),
         (
@@ -176,6 +185,13 @@ def test_expressions_of_elements(drawn: str, label: str, says: str) -> None:
     told = [f for f in found(drawn) if f.message.startswith(label)]
     assert [(f.element, f.severity) for f in told] == [("a", "error")]
     assert says in told[0].message
+
+
+def test_the_title_and_the_key_of_the_process() -> None:
+    named = extensions(ours("process", title="=金额 + 事由", businessKey="=-事由"))
+    told = found(named, user("a"))
+    assert [(f.element, f.severity) for f in told] == [("p", "error")] * 2
+    assert told[0].message.startswith("流程的标题") and told[1].message.startswith("流程的业务编号")
 
 
 def test_a_loop_needs_one_thing_to_count() -> None:
