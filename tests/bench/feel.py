@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import simpleeval
@@ -19,7 +20,7 @@ from engine import feel
 from engine.feel.parser import parse
 from tests.bench.report import Report, in_turn
 
-BKFLOW = "bkflow-feel==1.2.0"
+PEERS = Path(__file__).with_name("peers.lock")
 REFERENCE = '金额 > 1000 and 类别 in ("甲","乙")'
 TYPICAL = "if 金额 > 1000 then sum(for 项 in 明细[数量 > 0] return 项.单价 * 项.数量) else 0"
 VALUES = {"金额": 1200, "类别": "甲", "部门": "机关党委", "日期": date(2026, 3, 5), "数": list(range(100))}
@@ -130,17 +131,8 @@ def bound(
 def bkflow_feel() -> Iterator[tuple[Callable[[str], Any], Callable[..., Any]]]:
     """Its parser and its ``parse_expression``, from a folder of its own: it wants time zones of 2023, and may not hold back ours."""
     with tempfile.TemporaryDirectory(prefix="lvze-bench-") as folder:
-        install = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            "--target",
-            folder,
-        ]
-        subprocess.run([*install, BKFLOW], check=True)
+        install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*install, "--target", folder, "--require-hashes", "-r", PEERS], check=True)
         sys.path.append(folder)
         logging.getLogger("bkflow_feel").disabled = True
         try:
