@@ -636,14 +636,29 @@ def _function(node: tree.FunctionLiteral) -> Code:
     return lambda scope: Closure(parameters, body, weight, scope)
 
 
+def _literal(node: tree.Call, label: str) -> Any:
+    """The value of ``date("2026-04-30")`` and its like, None for any other call."""
+    texts = [argument.value for argument in node.arguments if isinstance(argument, tree.Text)]
+    if label not in _OF_LITERALS or node.names or len(texts) != 1 or len(node.arguments) != 1:
+        return None
+    return BUILT_IN[label].invoke(texts, Run())
+
+
+_OF_LITERALS = frozenset({"date", "time", "date and time", "duration"})
+"""Functions that are called with a text to write a constant, as ``date("2026-04-30")``."""
+
+
 def _call(node: tree.Call) -> Code:
     callee = compile_node(node.function)
     arguments = [compile_node(argument) for argument in node.arguments]
     names = node.names
     label = node.function.name if isinstance(node.function, tree.Name) else "函数"
+    literal, constant = BUILT_IN.get(label), _literal(node, label)
 
     def evaluate(scope: Scope) -> Any:
         function = callee(scope)
+        if constant is not None and function is literal:  # not a variable of that name
+            return constant
         values = [argument(scope) for argument in arguments]
         if type(function) is BuiltIn:
             return function.invoke(values, scope.run, names)

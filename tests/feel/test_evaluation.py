@@ -272,3 +272,11 @@ def test_months_survive_as_process_value() -> None:
     duration = evaluate('@"-P1Y2M"', {})
     assert values.loads(values.dumps(duration)) == duration == YearsMonthsDuration(-14)
     assert (duration.years, duration.months, str(duration)) == (-1, -2, "-P1Y2M")
+
+
+def test_a_constant_written_as_a_call_is_the_functions() -> None:
+    """``date("...")`` is worked out once, unless the name is somebody's own."""
+    assert evaluate('date("2026-04-30") + duration("P1D")', {}) == date(2026, 5, 1)
+    assert evaluate('{date: function(x) x + "!", y: date("2026-04-30")}.y', {}) == "2026-04-30!"
+    warnings: list[str] = []
+    assert evaluate('date("2026-04-31")', {}, warnings=warnings) is None and warnings
