@@ -168,13 +168,16 @@ def checked(value: Any) -> Any:
     return adopt(value) if type(value) in _FLAT else _handed_out(value, [0], 0)
 
 
-_FLAT = frozenset(KINDS) - {list, dict}
+_FLAT = frozenset(KINDS) - {list, dict, Range}
 """Values that have no others in them, however they are adopted."""
 
 
 def _handed_out(value: Any, count: list[int], depth: int) -> Any:
     value = adopt(value)
     of = type(value)
+    if of is Range:
+        start, end = (_handed_out(each, count, depth + 1) for each in (value.start, value.end))
+        return Range(start, end, value.start_included, value.end_included, value.operator)
     if of is not list and of is not dict:
         return value
     if depth > MAX_RESULT_DEPTH:

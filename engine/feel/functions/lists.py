@@ -10,7 +10,7 @@ from ..operators import equal, order
 from ..operators import number as as_number
 from ..run import Run
 from ..temporal import make_duration, make_months, nanoseconds
-from ..values import NUMBERS, Function, kind
+from ..values import NUMBERS, Function, adopt, kind
 from .registry import built_in
 
 
@@ -277,6 +277,7 @@ def flatten(run: Run, items: list[Any]) -> list[Any]:
     while stack:
         for item in stack[-1]:
             run.spend(1)
+            item = adopt(item)
             if isinstance(item, list):
                 stack.append(iter(item))
                 break

@@ -46,8 +46,9 @@ class Parameter:
         if coerce and value is not None:
             if "list" in self.kinds:
                 return True, [value]
-            if isinstance(value, list) and len(value) == 1 and kind(value[0]) in self.kinds:
-                return True, adopt(value[0])
+            if isinstance(value, list) and len(value) == 1:
+                single = adopt(value[0])
+                return kind(single) in self.kinds, single
         return False, None
 
 
