@@ -283,7 +283,9 @@ def feel_(expression: str, context: str, unary: str | None) -> None:
     except feel.FeelSyntaxError as error:
         raise Refusal(f"{error}\n{_pointed(expression, error)}") from None
     click.echo(feel_json.text(value))
-    _warn(warnings)
+    # What can never have a value says so better, with the name that was meant.
+    defects = feel.compile(expression, variables).analysis.defects if value is None else ()
+    _warn([defect.message for defect in defects] or warnings)
 
 
 def _pointed(source: str, error: feel.FeelSyntaxError) -> str:
@@ -318,9 +320,10 @@ def decide(file: Path, decision: str | None, given: str) -> None:
     model = folder.load(name)
     if decision is None:
         click.echo(feel_json.text(_offers(model), indent=1))
-        _warn(_located(name, problem) for problem in model.problems)
+        _warn(finding.message for finding in model.findings)
         return
     inputs, now = _json_object(given), local(SystemClock().now())
+    _warn(_misgiven(inputs, model.functions.get(decision) or model.inputs_of(decision)))
     if decision in model.functions:
         found = model.call(decision, model.from_json(inputs, decision), now=now)
     else:
@@ -340,6 +343,15 @@ def decide(file: Path, decision: str | None, given: str) -> None:
         )
     )
     _warn(found.warnings)
+
+
+def _misgiven(given: Mapping[str, Any], asked: Mapping[str, Any]) -> Iterator[str]:
+    """Inputs that were left out, each with the name that it was probably given by."""
+    others = given.keys() - asked.keys()
+    for name in asked:
+        if name not in given:
+            near = feel.nearest(name, others)
+            yield f"没有给出输入“{name}”，按空值（null）处理。" + (f"“{near}”应为“{name}”？" if near else "")
 
 
 def _match_json(match: dmn.Match, rules: Mapping[tuple[str, int, str], dmn.Row]) -> dict[str, Any]:

@@ -199,7 +199,12 @@ class Model:
         for element in self._own:
             if element.part.kind in kinds and name in (element.part.name, element.part.id):
                 return element
-        raise NotFound("dmn-no-such-element", f"决策模型“{self.name}”中没有“{name}”。", name=name)
+        names = "、".join(e.part.name for e in self._own if e.part.kind in kinds)
+        raise NotFound(
+            "dmn-no-such-element",
+            f"决策模型“{self.name}”中没有“{name}”。" + (f"有的是：{names}。" if names else ""),
+            name=name,
+        )
 
     def decide(self, decision: str, inputs: Mapping[str, Any], *, now: datetime | None = None) -> Decision:
         """What a decision comes to.

@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from . import tree
-from .analysis import Analysis, Defect, analyse, check_depth, free_names
+from .analysis import Analysis, Defect, analyse, check_depth, free_names, nearest
 from .compiler import Code, Test, call, compile_node, compile_tests
 from .functions import BUILT_IN
 from .lexer import FeelSyntaxError
@@ -50,6 +50,7 @@ __all__ = [
     "evaluate",
     "is_instance",
     "kind",
+    "nearest",
     "text_of",
     "tree",
 ]

@@ -39,7 +39,7 @@ def test_the_rule_behind_a_grade_can_be_seen(
     page: Page, site: Site, guard: Guard, violations: Callable[[Page], list[str]]
 ) -> None:
     grade(site)
-    secretary = Desk(site, page, "luyuanfan", "陆远帆")
+    Desk(site, page, "luyuanfan", "陆远帆")
     page.goto(f"{site.address}/inbox?box=started")
     page.get_by_role("link", name="第1季度履责考评").click()
     line = page.get_by_role("listitem").filter(has_text="决策“等次”：合格（命中规则 4）")

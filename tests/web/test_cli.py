@@ -131,7 +131,8 @@ def test_a_decision_tells_its_value_and_the_rules_that_matched() -> None:
     }
     nothing = lvze("decide", GRADE, "等次")
     assert nothing.exit_code == 0 and json.loads(nothing.stdout)["value"] is None
-    assert [f"提示：{one}" for one in json.loads(nothing.stdout)["warnings"]] == nothing.stderr.splitlines()
+    told = [f"提示：{one}" for one in json.loads(nothing.stdout)["warnings"]]
+    assert told and told == nothing.stderr.splitlines()[3:]  # after the three inputs that were left out
     missing = lvze("decide", GRADE, "没有的决策")
     assert (missing.exit_code, missing.stdout) == (1, "") and "没有“没有的决策”" in missing.stderr
 
@@ -204,6 +205,14 @@ def test_an_error_in_a_table_names_its_cell(tmp_path: Path) -> None:
     assert json.loads(fine.stdout)["value"] == "较差", fine.output
     (tmp_path / "bad.dmn").write_text("<a/>")
     assert lvze("decide", tmp_path / "bad.dmn").exit_code == 1
+
+
+def test_a_name_that_was_probably_meant() -> None:
+    assert "“coutn”应为“count”？" in lvze("feel", "coutn([1])").stderr
+    left_out = lvze("decide", GRADE, "等次", "--input", '{"得分": 65, "一票否决": true, "自评": []}')
+    assert json.loads(left_out.stdout)["value"] == "较差"
+    assert "没有给出输入“评议得分”，按空值（null）处理。“得分”应为“评议得分”？" in left_out.stderr
+    assert "有的是：等次。" in lvze("decide", GRADE, "等级").stderr
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in PROCESSES.iterdir() if path.is_dir()))
