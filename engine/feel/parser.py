@@ -271,7 +271,8 @@ class _Parser:
         """Tells a filter ``x[1]`` from the end of a range that excludes it, ``[1..x[``."""
         token = self.tokens[index]
         if token.kind == "name":
-            return token.text not in _KEYWORDS_AFTER_OPERAND
+            known = self.specials.longest(self.tokens, index) > (0, "")
+            return known or token.text not in _KEYWORDS_AFTER_OPERAND
         return token.kind in _OPERATORS_ONLY or token.text in (
             "(",
             "[",
