@@ -1,7 +1,8 @@
 """FEEL, the expression language of DMN 1.5: ``evaluate('金额 > 1000 and 类别 in ("甲","乙")', {"金额": 1200, "类别": "甲"})``.
 
 Safe for strangers' input: expressions reach the values handed in and the functions of the standard, nothing of Python; length,
-nesting, steps and the size of results are limited. What FEEL defines as an error is None, and the warnings say why.
+nesting, steps, time and the size of texts, lists and results are limited (:class:`FeelLimitError`). What FEEL defines as an error is
+None, and the warnings say why.
 
 Values are plain: Decimal (int is taken too), str, bool, None, list, dict, date, time, datetime, timedelta,
 :class:`YearsMonthsDuration`, :class:`Range`, and functions. Dates outside the years 1-9999 and nanoseconds, which Python's types
