@@ -16,20 +16,19 @@ MAX_TEXT = 1_000_000  # characters of one string
 TEXT_STEP = 16  # characters that count as one step
 MAX_PATTERN = 5_000  # characters of a regular expression
 TRANSCENDENTAL = 20  # steps of a power, an exponential or a logarithm
-MAX_ITEMS = 1_000_000  # entries of one list
 MAX_RESULT = 200_000  # values in the result, nested ones counted
 MAX_RESULT_DEPTH = 100  # lists in lists of the result
 MAX_CALLS = 60  # functions that call functions
 MAX_WARNINGS = 100
 
-Limit = Literal["length", "nesting", "steps", "time", "text", "list", "pattern", "calls", "depth", "result"]
+Limit = Literal["length", "nesting", "steps", "time", "text", "pattern", "calls", "depth", "result"]
 
 
 class FeelLimitError(Invalid):
     """An expression asked for more than it may have; ``code`` is ``feel-limit`` and ``details["limit"]`` says which one:
 
     ``length``, ``nesting`` and ``pattern`` of what was written, an expression or a regular expression; ``steps``, ``time`` and
-    ``calls`` of the work; ``text`` and ``list`` of an intermediate value; ``depth`` of data in data; ``result`` of what comes out.
+    ``calls`` of the work; ``text`` of any value on the way; ``depth`` of data in data; ``result`` of what comes out.
     """
 
     def __init__(self, limit: Limit, message: str) -> None:

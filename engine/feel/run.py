@@ -35,7 +35,7 @@ class Run:
         self.steps = limits.MAX_STEPS
         self.depth = 0
         self._clock = clock
-        self._deadline = clock() + limits.MAX_SECONDS
+        self._deadline: float | None = None
         self._checkpoint = self.steps - CLOCK_STEPS
 
     def warn(self, text: str) -> Any:
@@ -60,7 +60,12 @@ class Run:
     def _check(self) -> None:
         if self.steps < 0:
             raise FeelLimitError("steps", "表达式的计算量过大，已停止。请减少循环或数据。")
-        if self._clock() > self._deadline:
+        now = self._clock()
+        if (
+            self._deadline is None
+        ):  # from here on, as most evaluations are over before the first look at the clock
+            self._deadline = now + limits.MAX_SECONDS
+        if now > self._deadline:
             raise FeelLimitError("time", "表达式的计算时间过长，已停止。请减少循环或数据。")
         self._checkpoint = max(0, self.steps - CLOCK_STEPS)
 

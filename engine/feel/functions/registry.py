@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from ..limits import MAX_ITEMS, FeelLimitError, refuse_long_text
+from ..limits import refuse_long_text
 from ..run import Run
 from ..tree import Type
 from ..values import Function, Signature, adopt, kind
@@ -146,8 +146,6 @@ class BuiltIn(Function):
             return run.warn(f"函数“{self.name}”没有结果：{error}。")
         if type(value) is list:
             run.spend(len(value))
-            if len(value) > MAX_ITEMS:
-                raise FeelLimitError("list", f"列表过长，最多 {MAX_ITEMS} 项。")
         elif type(value) is str:
             run.spend_text(len(value))
             refuse_long_text(len(value))
