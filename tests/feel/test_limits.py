@@ -152,7 +152,7 @@ HARMLESS = [
     (f'matches("{"a" * 300}", "{"a?" * 100 + "a" * 100}")', True),
     ('matches("aaaa", "(a*)*b")', False),
     ('replace("abc", "(?=a)", "x")', None),
-    ('"a\rb"', "a\rb"),
+    ('"a\\rb"', "a\rb"),
     ('string length("\\u0000")', 1),
     ('string length("\\uD83D\\uDE00")', 1),
     ("1 + // one\r2", 3),
