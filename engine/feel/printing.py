@@ -33,6 +33,14 @@ def _operand(node: tree.Node) -> str:
     return text if isinstance(node, _PLAIN) else f"({text})"
 
 
+def _negation(node: tree.Negation) -> str:
+    text = _operand(node.operand)
+    signed = text[0].isdigit() and not isinstance(
+        node.operand, tree.Number
+    )  # the sign would go to the number
+    return f"-({text})" if signed else f"-{text}"
+
+
 def _all(nodes: tuple[Any, ...]) -> str:
     return ", ".join(printed(node) for node in nodes)
 
@@ -88,7 +96,7 @@ _PRINTERS: dict[type, Callable[[Any], str]] = {
     tree.ContextLiteral: lambda n: "{" + ", ".join(f"{_key(k)}: {printed(v)}" for k, v in n.entries) + "}",
     tree.Interval: _interval,
     tree.UnaryRange: lambda n: f"({n.operator} {_operand(n.end)})",
-    tree.Negation: lambda n: f"-{_operand(n.operand)}",
+    tree.Negation: _negation,
     tree.Arithmetic: lambda n: f"{_operand(n.left)} {n.operator} {_operand(n.right)}",
     tree.Comparison: lambda n: f"{_operand(n.left)} {n.operator} {_operand(n.right)}",
     tree.And: lambda n: " and ".join(_operand(o) for o in n.operands),
