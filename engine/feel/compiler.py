@@ -73,6 +73,8 @@ def _at_literal(node: tree.AtLiteral) -> Code:
 def _name(node: tree.Name) -> Code:
     name = node.name
     fallback = BUILT_IN.get(name, _MISSING)
+    if name == "not":  # a keyword, which no variable can be called (10.3.1.4)
+        return _constant(fallback)
 
     def lookup(scope: Scope) -> Any:
         inner: Scope | None = scope

@@ -13,18 +13,21 @@ from .limits import MAX_SOURCE, FeelLimitError
 
 # DMN 1.5, 10.3.1.2, rules 28-30
 _START = (
-    r"?A-Z_a-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D\u2070-\u218F"
-    r"\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\U00010000-\U000EFFFF"
+    r"?A-Z_a-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u167F\u1681-\u180D\u180F-\u1FFF"
+    r"\u200C-\u200D\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFEFE\uFF00-\uFFFD"
+    r"\U00010000-\U000EFFFF"
 )
+# rules 61 and 62; three of the spaces are name characters too, but a space that nobody sees must not become part of a name
+_SPACE = r"\t-\r \u0085\u00A0\u1680\u180E\u2000-\u200B\u2028\u2029\u202F\u205F\u3000\uFEFF"
+_STRING = r'"(?:[^"\\\n-\r]|\\[^\n-\r])*"'  # rule 33: on one line
 _TOKEN = re.compile(
     rf"""
-    (?P<space>(?:[\s\u0085\u00A0\u1680\u180E\u2000-\u200B\u2028\u2029\u202F\u205F\u3000\uFEFF]
-        |//[^\n\r]*|/\*.*?\*/)+)
+    (?P<space>(?:[{_SPACE}]|//[^\n\r]*|/\*.*?\*/)+)
   | (?P<number>(?:[0-9]+(?:\.[0-9]+)?|(?<!\.)\.[0-9]+|(?<=\.\.)\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-  | (?P<string>"(?:[^"\\]|\\.)*")
-  | (?P<at>@[ \t]*"(?:[^"\\]|\\.)*")
+  | (?P<string>{_STRING})
+  | (?P<at>@[{_SPACE}]*{_STRING})
   | (?P<name>[{_START}][{_START}0-9\u00B7\u0300-\u036F\u203F\u2040]*)
-  | (?P<symbol>\*\*|\.\.|->|<=|>=|!=|[-+*/=<>()\[\]{{}},:.'])
+  | (?P<symbol>\*\*|\.\.|->|<=|>=|!=|[-+*/=<>()\[\]{{}},:.'’])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -99,7 +102,10 @@ def tokens(source: str) -> list[Token]:
 def _unknown(source: str, position: int) -> FeelSyntaxError:
     sign = source[position]
     if sign == '"' or (sign == "@" and source[position + 1 :].lstrip()[:1] == '"'):
-        return FeelSyntaxError(source, position, "字符串没有结束", "半角双引号")
+        closed = source[position:].count('"') > 1
+        return FeelSyntaxError(
+            source, position, "字符串没有结束", "半角双引号", "字符串里的换行请写“\\n”。" if closed else ""
+        )
     return FeelSyntaxError(
         source, position, f"不认识的字符“{sign}”", "数字、字符串、名称或运算符", advice.of_sign(sign)
     )
@@ -132,6 +138,8 @@ def escape(text: str) -> str:
         .replace("\n", "\\n")
         .replace("\r", "\\r")
         .replace("\t", "\\t")
+        .replace("\v", "\\u000B")
+        .replace("\f", "\\u000C")
     )
     return f'"{body}"'
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _KEYWORDS_AFTER_OPERAND = frozenset(
     {"then", "else", "in", "return", "satisfies", "and", "or", "between", "external"}
 )
-_RESERVED = _KEYWORDS_AFTER_OPERAND | {
+RESERVED = _KEYWORDS_AFTER_OPERAND | {
     "if",
     "for",
     "some",
@@ -42,16 +42,20 @@ _POWER.update(dict.fromkeys(_COMPARISONS, 30))
 _NEGATION, _INSTANCE, _POSTFIX = 70, 80, 90
 _VALUE = "一个值：数字、字符串、名称、括号、列表或 if、for 等"
 _OPERATORS_ONLY = frozenset({"number", "string", "at", "name"})
+_NAME_SIGNS = frozenset({"-", "+", "*", "**", "/", ".", "'", "’"})  # rule 30
 
 
 def is_special(name: str) -> bool:
-    """Whether an expression can only mean this name if the parser knows it."""
+    """Whether an expression can only mean this name if the parser knows it; one that begins with a keyword can't be meant at all."""
     parts = words(name)
-    return parts is not None and (
-        " ".join(parts) != name
-        or parts[0] in _RESERVED
-        or not all(part.isidentifier() and part not in _KEYWORDS_AFTER_OPERAND for part in parts)
-        or advice.of_name(parts) is not None
+    return (
+        parts is not None
+        and parts[0] not in RESERVED
+        and (
+            " ".join(parts) != name
+            or not all(part.isidentifier() and part not in _KEYWORDS_AFTER_OPERAND for part in parts)
+            or advice.of_name(parts) is not None
+        )
     )
 
 
@@ -138,7 +142,7 @@ class _Parser:
             problem = "表达式不完整" if token.kind == "end" else f"意外的“{token.text}”"
         before = [each.text for each in self.tokens[max(0, self.index - 2) : self.index]]
         after = "" if token.kind == "end" else self.tokens[self.index + 1].text
-        keyword = token.text in _RESERVED and expected in (_VALUE, "名称")
+        keyword = token.text in RESERVED and expected in (_VALUE, "名称")
         said = advice.of_tokens(before, token.text, after, expected, keyword)
         return FeelSyntaxError(self.source, token.position, problem, expected, said)
 
@@ -204,14 +208,15 @@ class _Parser:
     def declared_name(self, *ends: str) -> str:
         """A name being declared: whatever stands before one of the signs; it is in scope from here on."""
         start = self.index
-        while self.token.kind in ("name", "number") or self.token.text in ("-", "+", "*", "/", ".", "'"):
+        while self.token.kind in ("name", "number") or self.token.text in _NAME_SIGNS:
             if self.token.text in ends:
                 break
             self.index += 1
         found = self.tokens[start : self.index]
-        if not found or found[0].kind != "name" or self.token.text not in ends:
+        named = bool(found) and found[0].kind == "name" and found[0].text not in RESERVED  # 10.3.1.4
+        if not named or self.token.text not in ends:
             wanted = "、".join(f"“{end}”" for end in ends)
-            if not found or found[0].kind != "name":
+            if not named:
                 self.index, wanted = start, "名称"
             raise self.problem(wanted)
         last = found[-1]
@@ -226,9 +231,17 @@ class _Parser:
         self.nesting += 1
         if self.nesting > MAX_NESTING:
             raise FeelLimitError("nesting", f"表达式嵌套过深，最多 {MAX_NESTING} 层。请拆成几个表达式。")
-        node = self.infix(self.prefix(), power)
+        node = self.infix(self.prefix() if power else self.operand(), power)
         self.nesting -= 1
         return node
+
+    def operand(self) -> tree.Node:
+        """What a whole expression starts with: also a range such as ``< 5`` (rule 7)."""
+        text = self.token.text
+        if self.token.kind == "symbol" and text in _COMPARISONS:
+            self.index += 1
+            return tree.UnaryRange(text, self.expression(30))
+        return self.prefix()
 
     def infix(self, left: tree.Node, power: int) -> tree.Node:
         """Everything that follows an operand and binds more tightly than ``power``."""
@@ -273,18 +286,7 @@ class _Parser:
         if token.kind == "name":
             known = self.specials.longest(self.tokens, index) > (0, "")
             return known or token.text not in _KEYWORDS_AFTER_OPERAND
-        return token.kind in _OPERATORS_ONLY or token.text in (
-            "(",
-            "[",
-            "{",
-            "-",
-            "<",
-            ">",
-            "<=",
-            ">=",
-            "=",
-            "!=",
-        )
+        return token.kind in _OPERATORS_ONLY or token.text in ("(", "[", "{", "-")
 
     def operator(self, left: tree.Node, text: str, binding: int) -> tree.Node:
         if text in ("and", "or"):
@@ -335,7 +337,7 @@ class _Parser:
             start = self.index
             self.index += 2
             negated = self.separated(self.positive_test, ")")
-            if self.token.kind == "end":
+            if negated and self.token.kind == "end":
                 return tree.Tests(negated, negated=True)
             self.index = start  # an expression that begins with not(...)
         tests = [self.positive_test()]
@@ -397,15 +399,14 @@ class _Parser:
         return tree.Name(name)
 
     def negation(self) -> tree.Node:
+        if (
+            self.token.kind == "number"
+        ):  # one literal with its sign (rule 35), which ``instance of`` takes whole
+            self.index += 1
+            return tree.Negation(tree.Number(self.number(self.tokens[self.index - 1])))
         return tree.Negation(self.expression(_NEGATION))
 
     def parenthesis(self) -> tree.Node:
-        text = self.token.text
-        if self.token.kind == "symbol" and text in _COMPARISONS:
-            self.index += 1
-            end = self.expression(30)
-            self.expect(")")
-            return tree.UnaryRange(text, end)
         inner = self.expression()
         if self.accept(".."):
             return self.interval(inner, False)
@@ -515,8 +516,12 @@ class _Parser:
 
     def argument_name(self) -> str | None:
         """``name:`` before an argument, consumed; None where there is none."""
-        index = self.index
-        while self.tokens[index].kind == "name" or self.tokens[index].text in ("-", "'"):
+        start = index = self.index
+        known = self.known_name()
+        if known is not None and self.accept(":"):
+            return known
+        self.index = start
+        while self.tokens[index].kind in ("name", "number") or self.tokens[index].text in _NAME_SIGNS:
             index += 1
         if index == self.index or self.tokens[index].text != ":" or self.token.kind != "name":
             return None
@@ -535,8 +540,8 @@ class _Parser:
 
     def type_here(self) -> tree.Type:
         text = self.token.text
-        generic = self.tokens[self.index + 1].text == "<"
-        if generic and text in ("list", "range", "context", "function"):
+        generic = text in ("list", "range", "context", "function")
+        if generic and self.tokens[self.index + 1].text == "<":
             self.index += 2
             if text == "context":
                 return tree.ContextType("context", self.separated(self.type_entry, ">"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import tree
 from .lexer import escape, words
+from .parser import RESERVED
 
 _PLAIN = (
     tree.Number,
@@ -46,7 +47,8 @@ def _all(nodes: tuple[Any, ...]) -> str:
 
 
 def _key(name: str) -> str:
-    return name if name.isidentifier() and words(name) == (name,) else escape(name)
+    plain = name.isidentifier() and words(name) == (name,) and name not in RESERVED
+    return name if plain else escape(name)
 
 
 def _interval(node: tree.Interval) -> str:
