@@ -28,7 +28,7 @@ from .operators import (
 )
 from .run import Run, Scope
 from .tree import mentions, nodes, size
-from .types import conformed, is_instance
+from .types import bare, conformed, is_instance
 from .values import KINDS, NUMBERS, Function, Range, adopt, kind
 
 Code = Callable[[Scope], Any]
@@ -117,7 +117,7 @@ def _interval(node: tree.Interval) -> Code:
 
     def build(scope: Scope) -> Any:
         found = interval(start(scope), end(scope), start_included, end_included)
-        return scope.run.warn("区间的两端不能比较。") if found is None else found
+        return scope.run.warn("区间的两端不能比较，或者前大后小。") if found is None else found
 
     return build
 
@@ -283,10 +283,11 @@ def _in(node: tree.In) -> Code:
 
 def _instance_of(node: tree.InstanceOf) -> Code:
     value, type_ = compile_node(node.value), node.type
+    why = f"类型“{type_.name}”没有写参数，例如 list<Any>。" if bare(type_) else f"没有类型“{type_.name}”。"
 
     def evaluate(scope: Scope) -> Any:
         found = is_instance(value(scope), type_, scope.run)
-        return scope.run.warn(f"没有类型“{type_.name}”。") if found is None else found
+        return scope.run.warn(why) if found is None else found
 
     return evaluate
 
@@ -311,7 +312,15 @@ def _test(node: tree.Node, cell: bool) -> Test:
     ):
         return _numbers_between(node, node.start.value, node.end.value)
     code = compile_node(node)
-    if not mentions(node, "?"):
+    asks = mentions(node, "?")
+    if isinstance(node, tree.Interval):
+
+        def within(scope: Scope, value: Any) -> Any:
+            found = code(Scope({"?": value}, scope, scope.run) if asks else scope)
+            return None if found is None else is_in(value, found)  # no range is not null, which null is in
+
+        return within
+    if not asks:
         cell = cell and not isinstance(node, tree.Constant)  # ``true`` is a value to compare with
 
         def expected(scope: Scope, value: Any) -> Any:
@@ -349,7 +358,7 @@ def _numbers_between(node: tree.Interval, low: Decimal, high: Decimal) -> Test:
     def between(scope: Scope, value: Any) -> Any:
         if type(value) is Decimal or type(value) is int:
             return above(low, value) and below(value, high)
-        return is_in(value, whole)
+        return None if whole is None else is_in(value, whole)
 
     return between
 
@@ -467,6 +476,8 @@ def _item_scopes(scope: Scope) -> Callable[[Any], Scope]:
 
 def _at(items: list[Any], index: Decimal, run: Run) -> Any:
     position = int(index)
+    if position != index:
+        return run.warn("位置应为整数。")
     if position == 0 or abs(position) > len(items):
         return run.warn("位置不在列表之内。")
     return adopt(items[position - 1 if position > 0 else position])

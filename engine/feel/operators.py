@@ -173,8 +173,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool | None]] = {
 
 
 def interval(start: Any, end: Any, start_included: bool, end_included: bool) -> Range | None:
-    """``[start..end]``; None for ends that have no order."""
-    if start is not None and end is not None and order(start, end) is None:
+    """``[start..end]``; None for ends that have no order, or the wrong one (10.3.2.7)."""
+    if start is not None and end is not None and order(start, end) not in (-1, 0):
         return None
     return Range(start, end, start_included, end_included)
 

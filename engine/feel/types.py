@@ -43,6 +43,7 @@ BUILT_IN = frozenset(
         "range",
     }
 )
+_PARAMETERIZED = frozenset({"list", "context", "function", "range"})
 
 
 def named(name: str, types: Types) -> Type | None:
@@ -66,11 +67,24 @@ def resolved(type_: Type, types: Types, depth: int = 0) -> Type:
 
 
 def is_instance(value: Any, type_: Type, run: Run) -> bool | None:
-    """``value instance of type``, which does not ask for allowed values; None for a type that is not known."""
+    """``value instance of type``, which does not ask for allowed values; None for a type that is not in the lattice (table 61)."""
+    if bare(type_):
+        return None
     if value is None:
         found = resolved(type_, run.types)
         return None if _unknown(found) else found.name == "Null" and type(found) is Type
     return _fits(value, type_, run, False, 0)
+
+
+def bare(type_: Type) -> bool:
+    """Whether a list, range, context or function lacks its parameters, as in ``instance of list``."""
+    if isinstance(type_, (ListType, RangeType)):
+        return bare(type_.element)
+    if isinstance(type_, ContextType):
+        return any(bare(entry) for _, entry in type_.entries)
+    if isinstance(type_, FunctionType):
+        return any(map(bare, (*type_.parameters, type_.result)))
+    return type(type_) is Type and type_.name in _PARAMETERIZED
 
 
 def _unknown(found: Type) -> bool:

@@ -214,6 +214,39 @@ def test_cell(cell: str, value: Any, expected: bool) -> None:
     assert compile_unary_tests(cell, NAMES).matches(value, NAMES) is expected
 
 
+@pytest.mark.parametrize(
+    ("clause", "source"),
+    [
+        ("10.3.2.7", "[3..1]"),
+        ("10.3.2.7", "(a + b..a)"),
+        ("10.3.2.7", '[1.."a"]'),
+        ("10.3.2.7", "for i in [3..1] return i"),
+        ("table 61", "[1] instance of list"),
+        ("table 61", "[[1]] instance of list<list>"),
+        ("table 61", "{} instance of context"),
+        ("table 61", "[1..2] instance of range"),
+        ("table 61", "count instance of function"),
+        ("table 61", "null instance of list"),
+        ("table 61", "1 instance of something"),
+        ("table 68", "x[1.5]"),
+        ("table 74", 'substring("abc", 1.5)'),
+    ],
+)
+def test_null_with_a_reason(clause: str, source: str) -> None:
+    warnings: list[str] = []
+    values = {"a": 1, "b": 2, "x": [1, 2]}
+    assert evaluate(source, values, warnings=warnings) is None
+    assert warnings
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, 2, 3, 4, "a"])
+def test_nothing_is_in_what_is_no_range(value: Any) -> None:
+    """``e in [3..1]`` is ``e >= 3 and e <= 1`` (table 55), which nothing passes, null neither."""
+    for cell in ("[3..1]", "[c..a]", "[c..?]", '[1.."a"]'):
+        assert compile_unary_tests(cell).matches(value, {"a": 1, "c": 5}) is False
+    assert compile_unary_tests("[?..?]").matches(value, {}) is (value is not None)
+
+
 @pytest.mark.parametrize("cell", ["", "-, 5", "5,", "not(5", "<", "1..5", "= = 5"])
 def test_illegal_cell(cell: str) -> None:
     with pytest.raises(FeelSyntaxError):

@@ -168,7 +168,7 @@ def range_of_text(run: Run, text: str) -> Range:
         raise ValueError("应为区间，例如 [1..3]")
     start, end = _end_value(run, node.start), _end_value(run, node.end)
     found = make_range(start, end, node.start_included, node.end_included)
-    if found is None or _order(start, end) > 0:
+    if found is None:
         raise ValueError("区间的两端应从小到大")
     return found
 

@@ -23,7 +23,7 @@ def whole(number: Any, what: str) -> int:
 
 @built_in("substring(string: string, start position: number, length: number?)")
 def substring(run: Run, string: str, start: Decimal, length: Decimal | None = None) -> str:
-    begin = int(start)
+    begin = whole(start, "起始位置")
     if begin == 0 or abs(begin) > len(string):
         raise ValueError("起始位置不在字符串之内")
     begin = begin - 1 if begin > 0 else len(string) + begin
