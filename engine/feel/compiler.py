@@ -283,11 +283,12 @@ def _in(node: tree.In) -> Code:
 
 def _instance_of(node: tree.InstanceOf) -> Code:
     value, type_ = compile_node(node.value), node.type
-    why = f"类型“{type_.name}”没有写参数，例如 list<Any>。" if bare(type_) else f"没有类型“{type_.name}”。"
+    if bare(type_):  # not in the lattice (table 61)
+        return lambda scope: scope.run.warn(f"类型“{type_.name}”没有写参数，例如 list<Any>。")
 
     def evaluate(scope: Scope) -> Any:
         found = is_instance(value(scope), type_, scope.run)
-        return scope.run.warn(why) if found is None else found
+        return scope.run.warn(f"没有类型“{type_.name}”。") if found is None else found
 
     return evaluate
 

@@ -67,9 +67,7 @@ def resolved(type_: Type, types: Types, depth: int = 0) -> Type:
 
 
 def is_instance(value: Any, type_: Type, run: Run) -> bool | None:
-    """``value instance of type``, which does not ask for allowed values; None for a type that is not in the lattice (table 61)."""
-    if bare(type_):
-        return None
+    """``value instance of type``, which does not ask for allowed values; None for a type that is not known."""
     if value is None:
         found = resolved(type_, run.types)
         return None if _unknown(found) else found.name == "Null" and type(found) is Type
