@@ -12,7 +12,6 @@ from engine.feel import Expression, FeelLimitError, UnaryTests, tree
 from engine.feel.analysis import (
     NULL,
     NUMBER,
-    WORDS,
     Analyser,
     Analysis,
     Scope,
@@ -24,6 +23,7 @@ from engine.feel.analysis import (
     quoted,
 )
 from engine.feel.operators import equal
+from engine.feel.values import WORDS
 
 from .boxed import BoxedConditional, BoxedContext, BoxedFilter, BoxedQuantified, Broken, Typed
 from .coverage import Column, Coverage, NotCheckable, constant, literal

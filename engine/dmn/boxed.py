@@ -8,6 +8,7 @@ from typing import Any
 from engine.feel import BUILT_IN, Scope, conformed, tree
 from engine.feel.compiler import Code, compile_node, extend
 from engine.feel.tree import size
+from engine.feel.values import type_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _typed(node: Typed) -> Code:
     def evaluate(scope: Scope) -> Any:
         found = value(scope)
         fits, found = conformed(found, type_, scope.run)
-        return found if fits else scope.run.warn(f"结果不是 {type_.name}。")
+        return found if fits else scope.run.warn(f"结果不是{type_word(type_)}。")
 
     return evaluate
 

@@ -13,7 +13,7 @@ from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed
 from engine.feel.compiler import Closure, Code, compile_node
 from engine.feel.tree import size
 from engine.feel.types import resolved
-from engine.feel.values import adopt
+from engine.feel.values import adopt, type_word
 
 from . import analysis, xml
 from .boxed import Typed
@@ -326,9 +326,7 @@ class _Evaluation:
         value = adopt(value)
         self.run.inputs[part.name] = value
         fits, value = conformed(value, part.type, self.run)
-        return (
-            value if fits else self.run.warn(f"输入“{part.name}”不是 {part.type.name if part.type else ''}。")
-        )
+        return value if fits else self.run.warn(f"输入“{part.name}”不是{type_word(part.type)}。")
 
     def decision(self, element: _Element) -> Any:
         part = element.part
@@ -337,11 +335,7 @@ class _Evaluation:
         code, scope = element.code, self.scope(element)
         self.run.spend(element.size)
         fits, value = conformed(code(scope), part.type, self.run)
-        return (
-            value
-            if fits
-            else self.run.warn(f"决策“{part.name}”的结果不是 {part.type.name if part.type else ''}。")
-        )
+        return value if fits else self.run.warn(f"决策“{part.name}”的结果不是{type_word(part.type)}。")
 
     def knowledge(self, element: _Element) -> Function:
         part = element.part

@@ -11,6 +11,7 @@ from typing import Any
 from engine.feel import BUILT_IN, Run, Scope, conformed, tree
 from engine.feel.compiler import Test, compile_node, compile_tests, extend
 from engine.feel.operators import equal
+from engine.feel.values import type_word
 
 from .index import Cell, Index
 
@@ -137,7 +138,7 @@ class _Compiled:
         for column, code, allowed in zip(node.inputs, self.inputs, self.allowed, strict=True):
             fits, value = conformed(code(scope), column.type, run)
             if not fits:
-                return run.warn(f"决策表“{node.label}”的输入不是 {column.type.name if column.type else ''}。")
+                return run.warn(f"决策表“{node.label}”的输入不是{type_word(column.type)}。")
             if allowed and value is not None and allowed(scope, value) is not True:
                 return run.warn(f"决策表“{node.label}”的输入不在允许的值之内。")
             values.append(value)

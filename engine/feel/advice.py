@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 _QUOTES = '字符串请用半角双引号，例如 "甲"。'
@@ -63,6 +64,8 @@ _FOLLOWING = {
     "elseif": "“elseif”请写 else if。",
     "..": "区间请带上括号，例如 [1..3]。",
 }
+# A heading of a list may well read so, and be asked for in a filter; a function's name is Latin.
+_WITH_UNIT = re.compile(r"[^（）]*[\u3400-\u9fff][^（）]*（[^（）]*）")
 _ENDS = (")", "]", "}")
 
 
@@ -78,7 +81,7 @@ def _half(sign: str) -> str:
 def of_name(words: Sequence[str]) -> tuple[int, str] | None:
     """Which word of what looks like a name is hardly meant as one, and what to write instead."""
     for index, word in enumerate(words):
-        for sign in word:
+        for sign in "" if _WITH_UNIT.fullmatch(word) else word:
             if sign in _HALF_WIDTH:
                 return index, _half(sign)
         if word in _STARTS and (index == 0 or word == "非"):

@@ -25,28 +25,11 @@ from .run import Run
 from .tree import ContextType, FunctionType, ListType, RangeType, RestrictedType, Type, children, depth
 from .types import BUILT_IN as BUILT_IN_TYPES
 from .types import named, resolved
-from .values import Range, YearsMonthsDuration, kind
+from .values import WORDS, Range, YearsMonthsDuration, kind
 
 Types = Mapping[str, Type]
 NULL, NUMBER, STRING, BOOLEAN, DATE = (Type(n) for n in ("Null", "number", "string", "boolean", "date"))
 LIST, CONTEXT, FUNCTION, RANGE = (Type(n) for n in ("list", "context", "function", "range"))
-
-WORDS = {
-    "number": "数字",
-    "string": "文字",
-    "boolean": "真假",
-    "date": "日期",
-    "time": "时间",
-    "date and time": "日期时间",
-    "days and time duration": "时长",
-    "years and months duration": "年月时长",
-    "list": "列表",
-    "context": "上下文",
-    "function": "函数",
-    "range": "区间",
-    "Null": "空值",
-}
-"""Kind -> what people call it."""
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _SAMPLES: dict[str, tuple[Any, ...]] = {

@@ -29,7 +29,7 @@ from .operators import (
 from .run import Run, Scope
 from .tree import mentions, nodes, size
 from .types import bare, conformed, is_instance
-from .values import KINDS, NUMBERS, Function, Range, adopt, kind
+from .values import KINDS, NUMBERS, Function, Range, adopt, kind, type_word, word
 
 Code = Callable[[Scope], Any]
 Test = Callable[[Scope, Any], "bool | None"]
@@ -138,7 +138,7 @@ def _unary_range(node: tree.UnaryRange | tree.UnaryTest) -> Code:
 
 
 def _why(what: str, left: Any, right: Any) -> str:
-    return f"“{what}”不能用于 {kind(left)} 与 {kind(right)}。"
+    return f"“{what}”不能用于{word(left)}与{word(right)}。"
 
 
 def _negation(node: tree.Negation) -> Code:
@@ -149,7 +149,7 @@ def _negation(node: tree.Negation) -> Code:
     def evaluate(scope: Scope) -> Any:
         value = operand(scope)
         found = negate(value)
-        return scope.run.warn(f"“-”不能用于 {kind(value)}。") if found is None else found
+        return scope.run.warn(f"“-”不能用于{word(value)}。") if found is None else found
 
     return evaluate
 
@@ -276,7 +276,7 @@ def _in(node: tree.In) -> Code:
                 return True
             if found is None:
                 result = None
-        return scope.run.warn(f"“in”不能判断 {kind(v)}。") if result is None else result
+        return scope.run.warn(f"“in”不能判断{word(v)}。") if result is None else result
 
     return evaluate
 
@@ -415,7 +415,7 @@ def property_of(value: Any, name: str, run: Run) -> Any:
         return [property_of(item if type(item) is dict else adopt(item), name, run) for item in value]
     part = PROPERTIES.get(kind(value), {}).get(name)
     if part is None:
-        return run.warn(f"{kind(value)} 没有“{name}”这一项。")
+        return run.warn(f"{word(value)}没有“{name}”这一项。")
     return part(value)
 
 
@@ -630,7 +630,7 @@ class Closure(Function):
         for name, type_ in self._typed:
             fits, names[name] = conformed(names[name], type_, run)
             if not fits:
-                return run.warn(f"参数“{name}”不是 {type_.name}。")
+                return run.warn(f"参数“{name}”不是{type_word(type_)}。")
         run.spend(self._weight)
         run.depth += 1
         if run.depth > MAX_CALLS:

@@ -219,6 +219,35 @@ def kind(value: Any) -> str:
     return found
 
 
+WORDS = {
+    "number": "数字",
+    "string": "文字",
+    "boolean": "真假",
+    "date": "日期",
+    "time": "时间",
+    "date and time": "日期时间",
+    "days and time duration": "时长",
+    "years and months duration": "年月时长",
+    "list": "列表",
+    "context": "上下文",
+    "function": "函数",
+    "range": "区间",
+    "Null": "空值",
+}
+"""Kind -> what people call it."""
+
+
+def word(value: Any) -> str:
+    """The kind of a value as people call it."""
+    return WORDS.get(kind(value), "未知")
+
+
+def type_word(type_: Type | None) -> str:
+    """A type as people call it: one of FEEL's own in words, any other by its name."""
+    name = "Any" if type_ is None else type_.name
+    return WORDS.get(name, f"“{name}”")
+
+
 _TOO_GREAT = 10**6145
 _DATE_FIELDS = (date.year, date.month, date.day)
 _TIME_FIELDS = (time.hour, time.minute, time.second, time.microsecond, time.tzinfo)

@@ -9,7 +9,8 @@ from engine import feel
 from engine.bpmn.model import Element
 from engine.bpmn.parser import bpmn
 from engine.errors import Finding
-from engine.feel.analysis import NULL, WORDS, Analyser
+from engine.feel.analysis import NULL, Analyser
+from engine.feel.values import WORDS
 from engine.rules import Case
 from engine.rules.variables import TIMES, Names, Scopes, Written, written
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from engine import dmn, feel, forms
 from engine.bpmn.model import Element
 from engine.errors import Finding, LvzeError
-from engine.feel.analysis import WORDS, Analyser, context_of, nearest
+from engine.feel.analysis import Analyser, context_of, nearest
 from engine.feel.tree import ListType, Type
+from engine.feel.values import WORDS
 from engine.rules import Case
 
 Names = dict[str, "Type | None"]

@@ -63,7 +63,7 @@ def test_by_id_and_as_a_service() -> None:
 def test_an_input_of_the_wrong_type_is_null_and_says_so() -> None:
     decided = load(GRADE.read_bytes()).decide("等次", {"得分": 101, "目标": GOALS, "一票否决": True})
     assert decided.value == "差"
-    assert "输入“得分”不是 分值。" in decided.warnings
+    assert "输入“得分”不是“分值”。" in decided.warnings
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_a_large_table_decides_as_a_small_one(policy: str, b: Any) -> None:
 def test_cells_that_do_not_fit_the_value_warn() -> None:
     rows = [(["-", f"< {i}"], "1") for i in range(100)]
     assert decided(table_of(rows), a="x", b=None)[3] == [
-        "“<”不能用于 Null 与 number。",
+        "“<”不能用于空值与数字。",
         "决策表“表”没有匹配的规则。",
     ]
 

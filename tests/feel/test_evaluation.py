@@ -168,7 +168,7 @@ def test_value(expression: str, expected: Any) -> None:
     [
         ("没有 + 1", "没有名为“没有”的变量。"),
         ('1 + "a"', "“+”不能用于 number 与 string。"),
-        ("substring(1)", "函数“substring”不接受这些参数：number。"),
+        ("substring(1)", "函数“substring”不接受这些参数：数字。"),
         ("A Person.x", "没有“x”这一项。"),
         ('date("31.12.2026")', "函数“date”没有结果：不是日期，应为 2026-04-30 的形式。"),
         ("now()", "函数“now”没有结果：此处没有时钟。"),

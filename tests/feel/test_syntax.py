@@ -114,4 +114,7 @@ def test_what_is_in_scope_is_no_mistake() -> None:
     assert evaluate("金额（元） + True + 学历 或 学位", values) == 8
     assert evaluate("p.金额（元）", values) == 3
     assert evaluate("{金额（元）: 7, x: 金额（元）}.x", {}) == 7
+    assert evaluate("明细[单价（元） > 3].单价（元）", {"明细": [{"单价（元）": 5}, {"单价（元）": 2}]}) == [
+        5
+    ]
     assert evaluate("且 + 1", {"且": 1}) == 2

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ..limits import refuse_long_text
 from ..run import Run
 from ..tree import Type
-from ..values import Function, Signature, adopt, kind
+from ..values import Function, Signature, adopt, kind, word
 
 BUILT_IN: dict[str, BuiltIn] = {}
 MAX_REMEMBERED = 4  # arguments, of whose types the overload that takes them is remembered
@@ -127,7 +127,7 @@ class BuiltIn(Function):
                     if types is not None and not coerce:
                         self._found[types] = overload
                     return self._run(overload, bound, run)
-        kinds = "、".join(kind(argument) for argument in arguments)
+        kinds = "、".join(word(argument) for argument in arguments)
         return run.warn(f"函数“{self.name}”不接受这些参数：{kinds or '无'}。")
 
     def _run(self, overload: Overload, arguments: Sequence[Any], run: Run) -> Any:
