@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from . import tree
-from .analysis import Analysis, Defect, analyse, check_depth, free_names, nearest
+from .analysis import Analysis, Defect, analyse, check_depth, nearest
 from .compiler import Code, Test, call, compile_node, compile_tests
 from .functions import BUILT_IN
 from .lexer import FeelSyntaxError
@@ -64,19 +64,14 @@ class Expression:
     """A compiled expression; may be shared by threads.
 
     :ivar tree: its syntax tree
-    :ivar free_names: the variables it needs
-    :ivar possible_names: names inside filters, which may be variables or entries of the filtered items
     """
 
-    __slots__ = ("_analysis", "_code", "free_names", "possible_names", "source", "tree")
+    __slots__ = ("_analysis", "_code", "source", "tree")
 
     def __init__(self, source: str, node: tree.Node) -> None:
         check_depth(node)
         self.source = source
         self.tree = node
-        sure, maybe = free_names(node)
-        self.free_names = frozenset(sure)
-        self.possible_names = frozenset(maybe)
         self._code: Code = compile_node(node)
         self._analysis: Analysis | None = None
 
@@ -86,6 +81,16 @@ class Expression:
         if self._analysis is None:
             self._analysis = analyse(self.tree)
         return self._analysis
+
+    @property
+    def free_names(self) -> frozenset[str]:
+        """The variables it needs."""
+        return frozenset(self.analysis.names)
+
+    @property
+    def possible_names(self) -> frozenset[str]:
+        """Names inside filters, which may be variables or entries of the filtered items."""
+        return self.analysis.possible
 
     def evaluate(
         self,
@@ -118,16 +123,15 @@ class Expression:
 class UnaryTests:
     """A compiled cell of a decision table.
 
-    :ivar free_names: the variables it needs, the tested value ``?`` not counted
+    :ivar tree: its syntax tree
     """
 
-    __slots__ = ("_test", "free_names", "source", "tree")
+    __slots__ = ("_test", "source", "tree")
 
     def __init__(self, source: str, node: tree.Tests) -> None:
         check_depth(node)
         self.source = source
         self.tree = node
-        self.free_names = frozenset(free_names(node)[0])
         self._test: Test = compile_tests(node)
 
     def matches(

@@ -167,7 +167,7 @@ def test_value(expression: str, expected: Any) -> None:
     ("expression", "why"),
     [
         ("没有 + 1", "没有名为“没有”的变量。"),
-        ('1 + "a"', "“+”不能用于 number 与 string。"),
+        ('1 + "a"', "“+”不能用于数字与文字。"),
         ("substring(1)", "函数“substring”不接受这些参数：数字。"),
         ("A Person.x", "没有“x”这一项。"),
         ('date("31.12.2026")', "函数“date”没有结果：不是日期，应为 2026-04-30 的形式。"),
