@@ -27,7 +27,7 @@ from engine.feel.values import WORDS
 
 from .boxed import BoxedConditional, BoxedContext, BoxedFilter, BoxedQuantified, Broken, Typed
 from .coverage import Column, Coverage, NotCheckable, constant, literal
-from .reading import EMPTY, Part, Problem
+from .reading import EMPTY, NEVER, Part, Problem
 from .table import Rule, Table
 
 MAX_TOLD = 10
@@ -205,7 +205,7 @@ def _table(self: Analyser, node: Table, scope: Scope | None) -> tree.Type | None
 
 def _misshapen(rule: Rule) -> bool:
     """Whether a rule did not have a cell for every column."""
-    return any(test is EMPTY for tests in rule.tests for test in tests.tests)
+    return NEVER in rule.tests
 
 
 def _output(self: Analyser, node: Table, at: int, cell: tree.Node, scope: Scope | None) -> tree.Type | None:

@@ -31,6 +31,15 @@ _LOGIC = (
 )
 EMPTY = tree.Constant(None)
 """What is not filled in; told from a written ``null`` by its identity."""
+_NOTHING = tree.Comparison("=", tree.ListLiteral((tree.Name("?"),)), tree.ListLiteral(()))
+"""A test that no value passes, null neither."""
+NEVER = tree.Tests((_NOTHING,))
+"""The cells of a rule that is told to be wrong, by their identity."""
+_SCHEMA = {
+    **dict.fromkeys(("decimal", "integer", "int", "long", "short", "double", "float"), "number"),
+    "duration": "Any",
+}
+"""Types of XML Schema that FEEL calls otherwise (table 47); dateTime and the durations it knows by both names."""
 Node = TypeVar("Node", bound=tree.Node)
 
 
@@ -127,6 +136,7 @@ class _Reader:
         found.imports = imports_of(root)
         found.names = names_of(root) | foreign_names
         self.definitions = found
+        self.language = root.get("expressionLanguage")
         self.trees: dict[tuple[object, str, frozenset[str]], tree.Node] = {}
         for element in xml.children(root, "itemDefinition"):
             name = xml.name(element)
@@ -157,14 +167,16 @@ class _Reader:
             type_: tree.Type = tree.ContextType(label, entries)
         elif function is not None:
             parameters = tuple(
-                tree.Type(_type_name(p.get("typeRef"))) for p in xml.children(function, "parameters")
+                tree.Type(self.type_name(p, p.get("typeRef"))) for p in xml.children(function, "parameters")
             )
-            result = tree.Type(_type_name(function.get("outputTypeRef")))
+            result = tree.Type(self.type_name(function, function.get("outputTypeRef")))
             type_ = tree.FunctionType(label, parameters, result)
         else:
-            type_ = tree.Type(_type_name(reference.text if reference is not None else None))
+            type_ = tree.Type(
+                "Any" if reference is None else self.type_name(reference, str(reference.text or ""))
+            )
         type_ = self.restricted(type_, label, xml.child(element, "allowedValues"))
-        if element.get("isCollection") == "true":
+        if (element.get("isCollection") or "").strip() in ("true", "1"):
             type_ = tree.ListType(label, type_)
         return self.restricted(type_, label, xml.child(element, "typeConstraint"))
 
@@ -188,9 +200,23 @@ class _Reader:
         reference = None if element is None else element.get("typeRef")
         if element is not None and reference is None:
             inner = xml.child(element, "typeRef")  # DMN 1.1 wrote QNames
-            reference = None if inner is None else inner.text
-        name = _type_name(reference)
+            element, reference = (element, None) if inner is None else (inner, inner.text)
+        name = "Any" if element is None else self.type_name(element, reference)
         return None if name == "Any" else tree.Type(name)
+
+    def type_name(self, element: Element, reference: str | None) -> str:
+        """A type's name as expressions write it; DMN 1.1 had QNames, such as ``feel:number`` or ``kie:tPerson``."""
+        name = " ".join((reference or "").split())
+        prefix, colon, local = name.rpartition(":")
+        if not colon:
+            return name or "Any"
+        namespace = element.nsmap.get(prefix or None, "")
+        if namespace == "http://www.w3.org/2001/XMLSchema":
+            return _SCHEMA.get(local, local)
+        for imported in self.definitions.imports:
+            if imported.namespace == namespace and imported.name:
+                return f"{imported.name}.{local}"
+        return local if namespace or prefix in ("", "feel", "sfeel") else name
 
     # --- expressions ---
 
@@ -201,9 +227,21 @@ class _Reader:
             self.trees[key] = rule(text, self.definitions.names)
         return cast(Node, self.trees[key])
 
+    def foreign(self, element: Element) -> str | None:
+        """What is wrong with the language of an expression; None for FEEL (7.3.4)."""
+        language = (element.get("expressionLanguage") or self.language or "FEEL").strip()
+        if "feel" in language.lower():
+            return None
+        message = f"表达式语言“{language[:100]}”不支持，这里只用 FEEL。请改用 FEEL 书写，并去掉 expressionLanguage。"
+        self.problem(element, message)
+        return message
+
     def parse(self, element: Element, text: str) -> tree.Node:
         if not text:
             return EMPTY
+        foreign = self.foreign(element)
+        if foreign:
+            return Broken(foreign)
         try:
             return self.parsed(parse, text)
         except (FeelSyntaxError, FeelLimitError) as error:
@@ -214,11 +252,14 @@ class _Reader:
         text = xml.text(element)
         if not text:
             return tree.Tests(())
-        try:
-            return self.parsed(parse_unary_tests, text)
-        except (FeelSyntaxError, FeelLimitError) as error:
-            self.problem(element, str(error))
-            return tree.Tests((Broken(str(error)),))
+        message = self.foreign(element)
+        if not message:
+            try:
+                return self.parsed(parse_unary_tests, text)
+            except (FeelSyntaxError, FeelLimitError) as error:
+                message = str(error)
+                self.problem(element, message)
+        return tree.Tests((tree.And((Broken(message), _NOTHING)),))
 
     def logic(self, parent: Element, label: str) -> tree.Node | None:
         """The expression below an element, None where there is none."""
@@ -234,6 +275,10 @@ class _Reader:
         return node if type_ is None or xml.tag(element) == "functionDefinition" else Typed(node, type_)
 
     def literal(self, element: Element, label: str) -> tree.Node:
+        if xml.child(element, "importedValues") is not None:
+            message = "不支持从别的文件取表达式（importedValues）。请把表达式写在这里。"
+            self.problem(element, message)
+            return Broken(message)
         return self.parse(element, xml.text(element))
 
     def context(self, element: Element, label: str) -> tree.Node:
@@ -266,6 +311,9 @@ class _Reader:
         rows = []
         for row in xml.children(element, "row"):
             cells = [self.expression(cell, label) for cell in xml.children(row, *_LOGIC)]
+            if len(cells) != len(columns):
+                self.problem(row, f"关系表的一行有 {len(cells)} 格，列却有 {len(columns)} 个。请补齐或删去。")
+            cells += [EMPTY] * (len(columns) - len(cells))
             rows.append(
                 BoxedContext(
                     tuple(
@@ -318,10 +366,12 @@ class _Reader:
         for number, rule in enumerate(xml.children(element, "rule"), 1):
             tests = tuple(self.tests(cell) for cell in xml.children(rule, "inputEntry"))
             results = tuple(self.parse(cell, xml.text(cell)) for cell in xml.children(rule, "outputEntry"))
+            if not tests:  # a rule without input entries is always applicable (8.3.3)
+                tests = (tree.Tests(()),) * len(inputs)
             if len(tests) != len(inputs) or len(results) != len(outputs):
                 message = f"第 {number} 条规则的单元格与列数不符。"
                 self.problem(rule, message)
-                tests = (tree.Tests((EMPTY,)),) if inputs else ()  # never matches
+                tests = (NEVER,) * len(inputs)
                 results = (EMPTY,) * len(outputs)
             rules.append(Rule(rule.get("id") or "", tests, results))
         return Table(label, policy, aggregator, inputs, outputs, tuple(rules))
@@ -383,14 +433,6 @@ class _Reader:
         part.input_decisions = references("inputDecision")
         part.input_data = references("inputData")
         return part
-
-
-def _type_name(reference: str | None) -> str:
-    """A type's name; DMN 1.1 wrote ``feel:number``."""
-    name = " ".join((reference or "").split())
-    for prefix in ("feel:", "sfeel:"):
-        name = name.removeprefix(prefix)
-    return name.removeprefix(":") or "Any"
 
 
 _Read = Callable[[_Reader, Element, str], tree.Node]
