@@ -282,7 +282,9 @@ def _result(node: Table, results: list[tree.Type | None]) -> tree.Type | None:
         return NUMBER if node.aggregator == "COUNT" else None
     names = [output.name for output in node.outputs]
     one = results[0] if len(results) == 1 else context_of(dict(zip(names, results, strict=True)))
-    return one if node.hit_policy in ("UNIQUE", "ANY", "PRIORITY", "FIRST") else list_of(one)
+    if node.hit_policy in ("UNIQUE", "ANY", "PRIORITY", "FIRST"):
+        return one
+    return None if any(output.default for output in node.outputs) else list_of(one)  # a default is in no list
 
 
 extend(Broken, _broken)

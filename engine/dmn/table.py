@@ -195,15 +195,12 @@ class _Compiled:
         return {output.name: value for output, value in zip(self.node.outputs, result, strict=True)}
 
     def _default(self, scope: Scope) -> Any:
+        """10.3.2.10: of every hit policy the default itself, no list of it."""
         if not any(self.defaults):
             if self.node.aggregator == "COUNT":
                 return Decimal(0)
             return scope.run.warn(f"决策表“{self.node.label}”没有匹配的规则。")
-        result = self._named([code(scope) if code else None for code in self.defaults])
-        several = (
-            self.node.hit_policy in ("RULE ORDER", "OUTPUT ORDER", "COLLECT") and not self.node.aggregator
-        )
-        return [result] if several and not isinstance(result, list) else result
+        return self._named([code(scope) if code else None for code in self.defaults])
 
     def _by_rank(self, results: list[list[Any]], scope: Scope) -> list[tuple[int, ...]]:
         ranks = [[code(scope) for code in column] for column in self.ranks]
