@@ -66,6 +66,16 @@ def play(site: Site) -> None:
         player.do("陆远帆", "review", member, 审核决定="同意")
         player.do(member, "sign", 已阅=True)
         player.do("陆远帆", "countersign", member, 已核对=True)
+    player.start("quarterly_evaluation", "陆远帆", unit="发改局综合支部", 年度=2026, 季度=1)
+    (chosen,) = (
+        key
+        for name, key in player.options("陆远帆", "choose", "考评对象").items()
+        if name.startswith("范承志")
+    )
+    player.do("陆远帆", "choose", 考评对象=chosen)
+    done = [{"完成结果": "完成", "完成情况": "按计划推进"}] * len(rows)
+    player.do("范承志", "assess", 自评=done, 自评小结="各项承诺按计划推进。")
+    player.do("陆远帆", "judge", 评议得分=86, 评议意见="实事求是，同意自评。")
 
 
 def sign(page: Page) -> None:
@@ -104,6 +114,10 @@ def take(site: Site, browser: Browser, folder: Path) -> None:
     shoot(branch, "inbox")
     branch.get_by_role("link", name="公示栏").click()
     shoot(branch, "noticeboard")
+    branch.goto(f"{site.address}/inbox?box=started")
+    branch.get_by_role("link", name="第1季度履责考评").click()
+    branch.get_by_role("link", name="看依据").click()
+    shoot(branch, "decision")
 
     secretary = person("gaojingxing")
     secretary.get_by_role("link", name="回签").first.click()

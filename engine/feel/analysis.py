@@ -450,6 +450,8 @@ def _why(node: tree.Arithmetic, a: str | None, b: str | None) -> str:
         other, type_ = (node.right, b) if a == "string" else (node.left, a)
         if type_:
             return f"{_words(a, b)}不能直接相加。要连成文字，请写 string({quoted(other, 30)})。"
+    if a in ("date", "date and time") and b == "number" and node.operator in "+-":
+        return f'{_words(a, b)}不能用“{node.operator}”计算。加减天数请写 duration("P7D")，月数请写 duration("P1M")。'
     if a and b:
         return f"{_words(a, b)}不能用“{node.operator}”计算。请检查两边的值。"
     return f"{_words(a or b)}不能用“{node.operator}”计算。请改用数字、日期或时长。"
