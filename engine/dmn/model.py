@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,7 @@ from .xml import DmnError, Element
 
 Resolve = Callable[[str], bytes | None]
 MAX_IMPORTS = 20
+MAX_IMPORT_DEPTH = 4  # imports of imports whose types have a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,40 +55,58 @@ class Model:
         self.namespace = root.namespace
         self.problems: tuple[Problem, ...] = tuple(p for file in files.values() for p in file.problems)
         self._files = files
-        self.types: dict[str, tree.Type] = {}
+        self._types = {namespace: self._types_of(file, (namespace,)) for namespace, file in files.items()}
+        self.types = self._types[root.namespace]
+        self._paths = self._import_paths(root)
         self._elements: dict[tuple[str, str], _Element] = {}
         for file in files.values():
             prefixes = {i.namespace: i.name for i in file.imports}
             for part in file.parts:
-                self._elements[file.namespace, part.id] = _Element(part, file.namespace, prefixes)
-        self._collect_types(root, "", ())
+                types = self._types[file.namespace]
+                self._elements[file.namespace, part.id] = _Element(part, file.namespace, prefixes, types)
         self._refuse_endless_types()
         for element in self._elements.values():
             self._link(element)
-            self._type_result(element.part)
+            self._type_result(element)
         self._own = [e for e in self._elements.values() if e.namespace == root.namespace]
         self._refuse_cycles()
 
-    def _collect_types(self, file: Definitions, prefix: str, seen: tuple[str, ...]) -> None:
-        for name, type_ in file.types.items():
-            self.types.setdefault(prefix + name, type_)
-            self.types.setdefault(name, type_)  # as the file that declares it calls it
+    def _types_of(self, file: Definitions, seen: tuple[str, ...]) -> dict[str, tree.Type]:
+        """Types by the names that a file has for them: its own, and those of its imports under the import's name (10.3.1.6)."""
+        found = dict(file.types)
         for imported in file.imports:
             inner = self._files.get(imported.namespace)
-            if inner is not None and imported.namespace not in seen:
-                path = f"{prefix}{imported.name}." if imported.name else prefix
-                self._collect_types(inner, path, (*seen, imported.namespace))
+            if inner is None or imported.namespace in seen or len(seen) > MAX_IMPORT_DEPTH:
+                continue
+            theirs = self._types_of(inner, (*seen, imported.namespace))
+            for name, type_ in theirs.items():
+                prefix = f"{imported.name}." if imported.name else ""
+                found.setdefault(prefix + name, _qualified(type_, prefix, theirs))
+        return found
+
+    def _import_paths(self, root: Definitions) -> dict[str, tuple[str, ...]]:
+        """Namespace -> the names of the imports that lead to it, by the shortest way."""
+        paths: dict[str, tuple[str, ...]] = {root.namespace: ()}
+        waiting = [root]
+        for file in waiting:
+            for imported in file.imports:
+                if imported.namespace in self._files and imported.namespace not in paths:
+                    name = (imported.name,) if imported.name else ()
+                    paths[imported.namespace] = (*paths[file.namespace], *name)
+                    waiting.append(self._files[imported.namespace])
+        return paths
 
     def _refuse_endless_types(self) -> None:
         """A type with allowed values is of another type in the end."""
-        for name, type_ in self.types.items():
-            restricted: set[int] = set()
-            found = type_
-            while isinstance(found, tree.RestrictedType):
-                if id(found) in restricted:
-                    raise DmnError("dmn-cycle", f"类型“{name}”以自身为基础。请为它选择别的类型。")
-                restricted.add(id(found))
-                found = resolved(found.base, self.types)
+        for types in self._types.values():
+            for name, type_ in types.items():
+                restricted: set[int] = set()
+                found = type_
+                while isinstance(found, tree.RestrictedType):
+                    if id(found) in restricted:
+                        raise DmnError("dmn-cycle", f"类型“{name}”以自身为基础。请为它选择别的类型。")
+                    restricted.add(id(found))
+                    found = resolved(found.base, types)
 
     def _link(self, element: _Element) -> None:
         part = element.part
@@ -106,10 +126,11 @@ class Model:
         element.outputs = [find(reference) for reference in part.outputs]
         element.inputs = [find(reference) for reference in (*part.input_data, *part.input_decisions)]
 
-    def _type_result(self, part: Part) -> None:
+    def _type_result(self, element: _Element) -> None:
         """The variable of a function has a function's type, or in old files that of the result."""
+        part = element.part
         if part.kind in ("businessKnowledgeModel", "decisionService") and part.type is not None:
-            found = resolved(part.type, self.types)
+            found = resolved(part.type, element.types)
             part.type = found.result if isinstance(found, tree.FunctionType) else part.type
         if part.kind == "businessKnowledgeModel" and part.type is not None and part.logic is not None:
             part.logic = Typed(part.logic, part.type)
@@ -173,14 +194,25 @@ class Model:
         """
         declared = self.functions.get(function or "")
         if declared is None:
-            data = [e for e in self._elements.values() if e.part.kind == "inputData"]
-            declared = {e.part.name: e.part.type for e in data} | self.inputs
-            for imported in self._files[self.namespace].imports:
-                nested = [e.part for e in data if e.namespace == imported.namespace]
-                declared[imported.name] = tree.ContextType(
-                    imported.name, tuple((part.name, part.type) for part in nested if part.type)
-                )
+            data = self._input_types(())
+            imported = {
+                name: type_ for path in self._paths.values() for name, type_ in self._input_types(path)
+            }
+            declared = {**imported, **dict(data)}
         return {name: json.typed(value, declared.get(name), self.types) for name, value in inputs.items()}
+
+    def _input_types(self, path: tuple[str, ...]) -> list[tuple[str, tree.Type]]:
+        """Names and types of the input data that a path of imports leads to, and of those nested under it."""
+        found: dict[str, tree.Type] = {}
+        for each in self._paths.values():
+            if len(each) == len(path) + 1 and each[:-1] == path:
+                found[each[-1]] = tree.ContextType(each[-1], tuple(self._input_types(each)))
+        for element in self._elements.values():
+            part = element.part
+            if part.kind == "inputData" and part.type and self._paths.get(element.namespace) == path:
+                prefix = "".join(f"{name}." for name in path)
+                found[part.name] = _qualified(part.type, prefix, element.types)
+        return list(found.items())
 
     def inputs_of(self, decision: str) -> dict[str, tree.Type | None]:
         """Names and types of the model's own input data that a decision comes from.
@@ -251,14 +283,18 @@ class _Element:
     """A part with its links.
 
     :ivar prefixes: namespace of an imported file -> the name that the part's own file gave it
+    :ivar types: by the names that the part's own file has for them
     """
 
-    __slots__ = ("_code", "inputs", "namespace", "outputs", "part", "prefixes", "requires", "size")
+    __slots__ = ("_code", "inputs", "namespace", "outputs", "part", "prefixes", "requires", "size", "types")
 
-    def __init__(self, part: Part, namespace: str, prefixes: dict[str, str]) -> None:
+    def __init__(
+        self, part: Part, namespace: str, prefixes: dict[str, str], types: Mapping[str, tree.Type]
+    ) -> None:
         self.part = part
         self.namespace = namespace
         self.prefixes = prefixes
+        self.types = types
         self.requires: list[_Element] = []
         self.outputs: list[_Element] = []
         self.inputs: list[_Element] = []
@@ -281,6 +317,34 @@ def _weight(logic: tree.Node) -> int:
     return 1 if isinstance(logic, Table) else size(logic)
 
 
+@contextmanager
+def _speaking(run: Run, element: _Element) -> Iterator[None]:
+    """Within it, names of types are those of the element's file."""
+    around, run.types = run.types, element.types
+    try:
+        yield
+    finally:
+        run.types = around
+
+
+def _qualified(type_: tree.Type, prefix: str, types: Mapping[str, tree.Type]) -> tree.Type:
+    """A type of one file as another says it: the names that the first has for types get a prefix."""
+
+    def within(inner: tree.Type) -> tree.Type:
+        return _qualified(inner, prefix, types)
+
+    if isinstance(type_, tree.RestrictedType):
+        return replace(type_, base=within(type_.base))
+    if isinstance(type_, (tree.ListType, tree.RangeType)):
+        return replace(type_, element=within(type_.element))
+    if isinstance(type_, tree.ContextType):
+        return replace(type_, entries=tuple((name, within(entry)) for name, entry in type_.entries))
+    if isinstance(type_, tree.FunctionType):
+        parameters = tuple(map(within, type_.parameters))
+        return replace(type_, parameters=parameters, result=within(type_.result))
+    return tree.Type(prefix + type_.name) if type_.name in types else type_
+
+
 class _Evaluation:
     """One run through the graph: every part is evaluated at most once.
 
@@ -298,7 +362,8 @@ class _Evaluation:
     def value(self, element: _Element) -> Any:
         key = id(element)
         if key not in self.values:
-            self.values[key] = _VALUES[element.part.kind](self, element)
+            with _speaking(self.run, element):
+                self.values[key] = _VALUES[element.part.kind](self, element)
         return self.values[key]
 
     def scope(self, element: _Element) -> Scope:
@@ -316,11 +381,12 @@ class _Evaluation:
     def input(self, element: _Element) -> Any:
         part = element.part
         value = self.inputs.get(f"{{{element.namespace}}}{part.name}", _MISSING)
-        if value is _MISSING and element.namespace != self.model.namespace:
-            for imported in self.model._files[self.model.namespace].imports:
-                inner = self.inputs.get(imported.name)
-                if imported.namespace == element.namespace and isinstance(inner, Mapping):
-                    value = inner.get(part.name, _MISSING)
+        if value is _MISSING:
+            inner: Any = self.inputs
+            for name in self.model._paths.get(element.namespace, ()):
+                inner = inner.get(name) if isinstance(inner, Mapping) else None
+            if isinstance(inner, Mapping):
+                value = inner.get(part.name, _MISSING)
         if value is _MISSING:
             value = self.inputs.get(part.name)
         value = adopt(value)
@@ -341,13 +407,27 @@ class _Evaluation:
         part = element.part
         names: dict[str, Any] = {}
         body = Scope(names, None, self.run)
-        function = Closure(part.parameters, element.code, element.size, body, part.name, part.type)
+        code = element.code
+        function = _Knowledge(part.parameters, code, element.size, body, part.name, part.type)
+        function.element = element
         self.values[id(element)] = function  # before its requirements, one of which may be itself
         names.update(self.scope(element).names)
         return function
 
     def service(self, element: _Element) -> Function:
         return _Service(element, self)
+
+
+class _Knowledge(Closure):
+    """A business knowledge model as a function, which knows the types of its own file wherever it is called."""
+
+    __slots__ = ("element",)
+
+    element: _Element
+
+    def invoke(self, arguments: list[Any], run: Run) -> Any:
+        with _speaking(run, self.element):
+            return super().invoke(arguments, run)
 
 
 class _Service(Function):
@@ -362,6 +442,10 @@ class _Service(Function):
         self._outer = outer
 
     def invoke(self, arguments: list[Any], run: Run) -> Any:
+        with _speaking(run, self._element):
+            return self._decide(arguments, run)
+
+    def _decide(self, arguments: list[Any], run: Run) -> Any:
         model, part = self._outer.model, self._element.part
         given: dict[int, Any] = {}
         for element, value in zip(self._element.inputs, map(adopt, arguments), strict=True):

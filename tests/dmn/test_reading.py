@@ -155,6 +155,77 @@ def test_a_collection(true: str) -> None:
     assert made.decide("D", {}).value == [5]
 
 
+# --- imports (6.3.3, 10.3.1.6) ---
+
+
+def imported(name: str) -> str:
+    return f'<import name="{name}" namespace="urn:{name}" importType="{NEW}"/>'
+
+
+def score(type_: str) -> str:
+    return f'<itemDefinition name="tScore"><typeRef>{type_}</typeRef></itemDefinition>'
+
+
+SHEET = '<itemDefinition name="tSheet"><itemComponent name="score"><typeRef>tScore</typeRef></itemComponent></itemDefinition>'
+DEEP = (
+    score("number")
+    + SHEET
+    + '<inputData id="x" name="x"><variable name="x" typeRef="tSheet"/></inputData>'
+    + '<businessKnowledgeModel id="f" name="f"><variable name="f"/><encapsulatedLogic><formalParameter name="s" typeRef="tScore"/>'
+    "<literalExpression><text>if s instance of tScore then s + 1 else null</text></literalExpression>"
+    "</encapsulatedLogic></businessKnowledgeModel>"
+)
+MIDDLE = imported("deep") + (
+    '<decision id="g" name="g"><variable name="g" typeRef="deep.tScore"/><informationRequirement>'
+    '<requiredInput href="urn:deep#x"/></informationRequirement><knowledgeRequirement>'
+    '<requiredKnowledge href="urn:deep#f"/></knowledgeRequirement>'
+    "<literalExpression><text>deep.f(deep.x.score)</text></literalExpression></decision>"
+)
+
+
+def test_types_of_the_same_name_in_several_files() -> None:
+    own = score("string") + imported("middle")
+    body = (
+        '<decision id="d" name="D"><variable name="D" typeRef="tScore"/><informationRequirement>'
+        '<requiredDecision href="urn:middle#g"/></informationRequirement>'
+        "<literalExpression><text>if middle.g instance of middle.deep.tScore and not(middle.g instance of tScore) "
+        "then string(middle.g) else null</text></literalExpression></decision>"
+    )
+    made = model(own + body, middle=MIDDLE, deep=DEEP)
+    for inputs in ({"middle": {"deep": {"x": {"score": 1}}}}, {"{urn:deep}x": {"score": 1}}):
+        decided = made.decide("D", inputs)
+        assert (decided.value, decided.warnings) == ("2", ())
+    assert made.decide("D", {"middle": {"deep": {"x": {"score": "1"}}}}).value is None
+
+
+def test_a_function_keeps_the_types_of_its_file() -> None:
+    own = score("string") + imported("deep")
+    call = (
+        '<decision id="d" name="D"><knowledgeRequirement><requiredKnowledge href="urn:deep#f"/></knowledgeRequirement>'
+        '<literalExpression><text>[deep.f(1), deep.f("1"), "1" instance of tScore, {score: 1} instance of deep.tSheet, '
+        '{score: "1"} instance of deep.tSheet]</text></literalExpression></decision>'
+    )
+    made = model(own + call, deep=DEEP)
+    assert made.decide("D", {}).value == [2, None, True, True, False]
+    assert made.findings == ()
+
+
+def test_imported_input_as_json_has_it() -> None:
+    day = '<inputData id="x" name="x"><variable name="x" typeRef="tDay"/></inputData>'
+    deep = '<itemDefinition name="tDay"><typeRef>date</typeRef></itemDefinition>' + day
+    middle = imported("deep") + (
+        '<decision id="g" name="g"><informationRequirement><requiredInput href="urn:deep#x"/></informationRequirement>'
+        "<literalExpression><text>deep.x.year</text></literalExpression></decision>"
+    )
+    body = (
+        '<decision id="d" name="D"><informationRequirement><requiredDecision href="urn:middle#g"/></informationRequirement>'
+        "<literalExpression><text>middle.g</text></literalExpression></decision>"
+    )
+    made = model(imported("middle") + body, middle=middle, deep=deep)
+    for inputs in ({"middle": {"deep": {"x": "2026-04-30"}}}, {"x": "2026-04-30"}):
+        assert made.decide("D", made.from_json(inputs)).value == 2026
+
+
 # --- what is only for the eye ---
 
 
