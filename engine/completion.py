@@ -61,7 +61,8 @@ def complete(
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[item.element_id]
     task_id, before = _token(runtime, session, loaded, instance, item)
-    results = check(loaded, element, before, data, opinion, signed, at)
+    warnings: list[str] = []
+    results = check(loaded, element, before, data, opinion, signed, at, warnings)
     assert not isinstance(signed, Invalid)
     signer = eligibility
     if eligibility.attests:
@@ -85,6 +86,10 @@ def complete(
         eligibility.post,
         item.element_id,
     )
+    log = [
+        entry,
+        *([Entry("warned", {"warnings": warnings}, element_id=item.element_id)] if warnings else []),
+    ]
     if element.result:
         authorization = signed.authorization if signed else None
         results[element.result] = {
@@ -103,12 +108,12 @@ def complete(
     if signed is not None:
         register.store(session, signed, work_item_id=item.id, at=at)
     if item.fanout_id is not None:
-        history.append(session, item.stream, item, [entry], at)
+        history.append(session, item.stream, item, log, at)
         fanout.arrive_item(runtime, session, item, {**before, **results}, at=at)
         session.flush()
         return Completion(item, instance, ended=False)
     with session.no_autoflush:  # the instance's row is written once, at the end
-        step = stepping.advance(runtime, session, instance, Complete(task_id, results), [entry], at=at)
+        step = stepping.advance(runtime, session, instance, Complete(task_id, results), log, at=at)
     return Completion(item, instance, step.ended)
 
 
@@ -151,9 +156,11 @@ def check(
     opinion: str | None,
     signed: register.Prepared | Invalid | None,
     at: datetime,
+    warnings: list[str] | None = None,
 ) -> dict[str, Any]:
     """The cleaned results of a completion.
 
+    :param warnings: takes why a condition for an opinion or a signature has no value, where an error of it is the reason
     :raises Invalid: by field; ``_opinion`` and ``_signature`` stand for the parts outside the form
     """
     errors: dict[str, str] = {}
@@ -163,7 +170,7 @@ def check(
             results = loaded.forms[element.form].clean(data, before, now=at)
         except Invalid as invalid:
             errors.update(invalid.errors)
-    asked = _asks(element, {**before, **results}, at) if not errors else None
+    asked = _asks(element, {**before, **results}, at, warnings) if not errors else None
     if asked and asked.opinion and not (opinion or "").strip():
         errors["_opinion"] = "请填写意见。"
     if isinstance(signed, Invalid):
@@ -222,9 +229,13 @@ class Asks:
     signature: bool
 
 
-def _asks(element: Element, answers: Mapping[str, Any], at: datetime) -> Asks:
+def _asks(
+    element: Element, answers: Mapping[str, Any], at: datetime, warnings: list[str] | None = None
+) -> Asks:
     def holds(condition: str | None) -> bool:
-        return condition is not None and (condition == "true" or evaluate(condition, answers, at) is True)
+        return condition is not None and (
+            condition == "true" or evaluate(condition, answers, at, warnings) is True
+        )
 
     signature = element.signature
     return Asks(

@@ -166,8 +166,7 @@ class _ScriptEngine:
         warnings: list[str] = []
         value = evaluate(expression, self.seen(task.data), self.context.now, warnings)
         if type(value) is not bool:
-            found = "null" if value is None else feel.kind(value)
-            warnings = warnings or [f"“{expression.strip()}”的值是 {found}，不是真或假。"]
+            warnings = warnings or [f"“{expression.strip()}”的值是{feel.word(value)}，不是真或假。"]
             self.warned.append(Warned(task.task_spec.bpmn_id, warnings))
         return value is True
 

@@ -26,7 +26,7 @@ from .limits import MAX_RESULT, MAX_RESULT_DEPTH, MAX_SOURCE, FeelLimitError
 from .parser import is_special, parse, parse_unary_tests
 from .run import Run, Scope
 from .types import conformed, is_instance
-from .values import KINDS, Function, Range, YearsMonthsDuration, adopt, kind
+from .values import KINDS, Function, Range, YearsMonthsDuration, adopt, kind, word
 from .writing import text_of
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "nearest",
     "text_of",
     "tree",
+    "word",
 ]
 
 _CACHED = 1_000_000  # characters of source; each takes some 400 bytes when compiled

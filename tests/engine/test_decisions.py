@@ -252,8 +252,8 @@ def complete_first(engine: ProcessEngine, by: int) -> None:
     [
         ("没有的变量 > 2", "“没有的变量 > 2”的值是 null："),
         ("没有的变量", "没有名为“没有的变量”的变量"),
-        ('[1, "甲"][1]', '“[1, "甲"][1]”的值是 number，不是真或假。'),
-        ("[null, true][1]", "“[null, true][1]”的值是 null，不是真或假。"),
+        ('[1, "甲"][1]', '“[1, "甲"][1]”的值是数字，不是真或假。'),
+        ("[null, true][1]", "“[null, true][1]”的值是空值，不是真或假。"),
     ],
 )
 def test_a_condition_without_truth_is_noted_and_not_taken(
@@ -392,6 +392,26 @@ def test_a_deadline_that_cannot_be_told_is_noted(fresh: Fresh, world: World) -> 
     )
     (event,) = events(engine, instance, world.member, "warned")
     assert event.element_id == "ask" and "没有这一天" in event.payload["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ours("opinion", required="=没有的 > 1"),
+        ours("signature", required="=没有的 > 1", slot="s", document="=1"),
+    ],
+)
+def test_a_condition_for_an_opinion_or_a_signature_without_truth_is_noted(
+    fresh: Fresh, world: World, part: str
+) -> None:
+    """Nothing is asked of the person, but whoever runs the process sees that nothing could be."""
+    engine = fresh()
+    instance = begin(
+        engine, draw("p", start(), user("ask", part), end(), path("start", "ask", "end")), world.member
+    )
+    complete_first(engine, world.member)
+    (event,) = events(engine, instance, world.member, "warned")
+    assert event.element_id == "ask" and "没有名为“没有的”的变量" in event.payload["warnings"][0]
 
 
 def test_an_operation_that_fails_tells_which_inputs_are_null_by_an_error(
