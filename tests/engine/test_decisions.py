@@ -398,7 +398,7 @@ def test_a_deadline_that_cannot_be_told_is_noted(fresh: Fresh, world: World) -> 
     "part",
     [
         ours("opinion", required="=没有的 > 1"),
-        ours("signature", required="=没有的 > 1", slot="s", document="=1"),
+        ours("signature", required="=没有的 > 1", slot="s", document="=[]"),
     ],
 )
 def test_a_condition_for_an_opinion_or_a_signature_without_truth_is_noted(
