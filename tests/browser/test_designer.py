@@ -59,7 +59,7 @@ def test_a_diagram_that_cannot_run_is_refused_beside_the_element(
     designer.get_by_role("button", name="部署").click()
     expect(designer.locator(".designer-status")).to_contain_text("没有部署")
     expect(designer.get_by_label("检查结果").get_by_role("listitem").first).to_contain_text("支部审核")
-    expect(designer.locator(".finding-badge")).to_be_visible()
+    expect(designer.locator(".finding-badge.is-error")).to_be_visible()
     assert next(one for one in site.engine.definitions() if one.key == "member_commitment").version == 1
 
 
