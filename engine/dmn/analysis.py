@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from engine.errors import Finding
-from engine.feel import Expression, FeelLimitError, UnaryTests, tree
+from engine.feel import Expression, FeelLimitError, UnaryTests, advice, tree
 from engine.feel.analysis import (
     NULL,
     NUMBER,
@@ -175,6 +175,12 @@ def _table(self: Analyser, node: Table, scope: Scope | None) -> tree.Type | None
         if isinstance(self, _Inspector):
             self.fits(column.expression, found, column.type, "列的表达式")
         columns.append(self.known(column.type) or found)
+        if (
+            isinstance(self, _Inspector)
+            and column.expression is EMPTY
+            and any(len(rule.tests) >= number and rule.tests[number - 1].tests for rule in node.rules)
+        ):
+            self.wrong("empty-input", "这一列没有写表达式，值总是空。请写上要判断的输入，例如 得分。")
         if column.values is not None:
             self.visit(column.values, Scope({"?": columns[-1]}, scope))
     results: list[tree.Type | None] = [NULL] * len(node.outputs)
@@ -188,6 +194,7 @@ def _table(self: Analyser, node: Table, scope: Scope | None) -> tree.Type | None
             self.visit(tests, Scope({"?": type_}, scope))
             if isinstance(self, _Inspector):
                 _allowed(self, tests, type_, node.inputs[at - 1].values)
+                _misread(self, tests)
         for at, cell in enumerate(rule.outputs):
             self.place = row.at(words=f"{words}，输出第 {at + 1} 列", column=at + 1)
             results[at] = self.joined(results[at], _output(self, node, at, cell, scope))
@@ -245,6 +252,21 @@ def _allowed(self: _Inspector, tests: tree.Tests, type_: tree.Type | None, value
             )
 
 
+def _misread(self: _Inspector, tests: tree.Tests) -> None:
+    """A finding for a cell that is FEEL, but surely not what was meant: ``75-90`` and ``> 1,5``."""
+    match tests.tests:
+        case (tree.Arithmetic("-", tree.Number(low), tree.Number(high)),) if low < high:
+            self.wrong(
+                "misread",
+                f"“{low}-{high}”是减法，得 {low - high}。区间请写 [{low}..{high}]；{high} 不算在内，写 [{low}..{high})。",
+            )
+        case (tree.UnaryTest(), tree.Number(value)) if _among(tests.tests[:1], value):
+            self.wrong(
+                "misread",
+                f"“{quoted(tests)}”里的“{value}”已经包含在前一项里，是多余的。小数点请用“.”；数字里不要写逗号。",
+            )
+
+
 def _among(values: tuple[tree.Node, ...], value: Any, negated: bool = False) -> bool:
     try:
         return UnaryTests("", tree.Tests(values, negated)).matches(value, {})
@@ -253,6 +275,12 @@ def _among(values: tuple[tree.Node, ...], value: Any, negated: bool = False) -> 
 
 
 def _policy(self: _Inspector, node: Table, results: list[tree.Type | None]) -> None:
+    names = [output.name for output in node.outputs]
+    if len(set(names)) < len(names) or (len(names) > 1 and "" in names):
+        self.wrong(
+            "output-name",
+            "有几列输出时，每一列都要有自己的名称（name），结果才分得清。请在编辑器里给每列输出命名，不要重名。",
+        )
     if node.hit_policy in ("PRIORITY", "OUTPUT ORDER") and not any(output.values for output in node.outputs):
         self.wrong(
             "no-output-values",
@@ -298,7 +326,7 @@ extend(Table, _table)
 
 # --- the graph ---
 
-_MAY_WORK = frozenset({"empty-output", "output-values", "values", "not-boolean"})
+_MAY_WORK = frozenset({"empty-output", "output-values", "values", "not-boolean", "misread"})
 """Defects with which a decision may still give a value."""
 
 _KINDS = {"decision": "决策", "businessKnowledgeModel": "业务知识"}
@@ -400,7 +428,9 @@ class _Inspection:
             else:
                 near = nearest(name, known)
                 what = f"“{name}”没有连线到“{own}”，图上也没有它" + (
-                    f"；是不是“{near}”？" if near else "。请加上这个输入并连线；如果是文字，请加引号。"
+                    f"；是不是“{near}”？"
+                    if near
+                    else f"。{advice.of_word(name) or '请加上这个输入并连线；如果是文字，请加引号。'}"
                 )
             yield _finding("unknown-name", place, f"{place.words}：{what}", "error")
 

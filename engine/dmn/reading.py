@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from engine.feel import FeelLimitError, FeelSyntaxError, Scope, UnaryTests, tree
+from engine.feel import FeelLimitError, FeelSyntaxError, Scope, UnaryTests, advice, tree
 from engine.feel.parser import is_special, parse, parse_unary_tests
 from engine.feel.run import Run
 
@@ -40,6 +41,9 @@ _SCHEMA = {
     "duration": "Any",
 }
 """Types of XML Schema that FEEL calls otherwise (table 47); dateTime and the durations it knows by both names."""
+_THOUSANDS = re.compile(r"(?:[<>]=?\s*)?[0-9]{1,3}(?:,[0-9]{3})*,0[0-9]{2}(?:,[0-9]{3})*(?:\.[0-9]+)?")
+"""A number as spreadsheets show it, ``1,000``; where no group begins with 0 it may as well be a list."""
+_COLLECTING = {"C+": "SUM", "C<": "MIN", "C>": "MAX", "C#": "COUNT"}
 Node = TypeVar("Node", bound=tree.Node)
 
 
@@ -130,6 +134,22 @@ def read(root: Element, foreign_names: Iterable[str] = ()) -> Definitions:
     return _Reader(root, frozenset(foreign_names)).definitions
 
 
+def _with_advice(element: Element, text: str, error: FeelSyntaxError | FeelLimitError) -> str:
+    """What is wrong with an expression; of a table's cell what to write instead, where that is known better."""
+    known = advice.of_cell(text) if xml.tag(element) in ("inputEntry", "outputEntry") else ""
+    if not known or not isinstance(error, FeelSyntaxError):
+        return str(error)
+    return f"“{text[:60]}”不是 FEEL 的写法。{known}"
+
+
+def _policy_advice(policy: str) -> str:
+    if policy in _COLLECTING:
+        return f'请写 hitPolicy="COLLECT" aggregation="{_COLLECTING[policy]}"。'
+    if policy.upper() in (*HIT_POLICIES, *HIT_POLICIES.values()):
+        return f"请用大写：{policy.upper()}。"
+    return f"请写 {'、'.join(HIT_POLICIES.values())} 之一。"
+
+
 class _Reader:
     def __init__(self, root: Element, foreign_names: frozenset[str]) -> None:
         found = Definitions(root.get("namespace") or "", xml.name(root))
@@ -137,6 +157,7 @@ class _Reader:
         found.names = names_of(root) | foreign_names
         self.definitions = found
         self.language = root.get("expressionLanguage")
+        self.own_types = {xml.name(element) for element in xml.children(root, "itemDefinition")}
         self.trees: dict[tuple[object, str, frozenset[str]], tree.Node] = {}
         for element in xml.children(root, "itemDefinition"):
             name = xml.name(element)
@@ -208,8 +229,8 @@ class _Reader:
         """A type's name as expressions write it; DMN 1.1 had QNames, such as ``feel:number`` or ``kie:tPerson``."""
         name = " ".join((reference or "").split())
         prefix, colon, local = name.rpartition(":")
-        if not colon:
-            return name or "Any"
+        if not colon:  # editors write types of XML Schema without a prefix
+            return (name if name in self.own_types else _SCHEMA.get(name, name)) or "Any"
         namespace = element.nsmap.get(prefix or None, "")
         if namespace == "http://www.w3.org/2001/XMLSchema":
             return _SCHEMA.get(local, local)
@@ -245,8 +266,9 @@ class _Reader:
         try:
             return self.parsed(parse, text)
         except (FeelSyntaxError, FeelLimitError) as error:
-            self.problem(element, str(error))
-            return Broken(str(error))
+            message = _with_advice(element, text, error)
+            self.problem(element, message)
+            return Broken(message)
 
     def tests(self, element: Element) -> tree.Tests:
         text = xml.text(element)
@@ -257,7 +279,7 @@ class _Reader:
             try:
                 return self.parsed(parse_unary_tests, text)
             except (FeelSyntaxError, FeelLimitError) as error:
-                message = str(error)
+                message = _with_advice(element, text, error)
                 self.problem(element, message)
         return tree.Tests((tree.And((Broken(message), _NOTHING)),))
 
@@ -357,9 +379,9 @@ class _Reader:
         policy = HIT_POLICIES.get(policy, policy)
         aggregator = element.get("aggregation")
         if policy not in HIT_POLICIES.values():
-            self.problem(element, f"没有命中策略“{policy}”。")
+            self.problem(element, f"没有命中策略“{policy}”。{_policy_advice(policy)}")
         if aggregator not in (None, *AGGREGATORS):
-            self.problem(element, f"没有汇总方式“{aggregator}”。")
+            self.problem(element, f"没有汇总方式“{aggregator}”。请写 SUM、MIN、MAX 或 COUNT。")
         inputs = tuple(self.table_input(column, label) for column in xml.children(element, "input"))
         outputs = tuple(self.table_output(column, label) for column in xml.children(element, "output"))
         rules = []
@@ -373,6 +395,11 @@ class _Reader:
                 self.problem(rule, message)
                 tests = (NEVER,) * len(inputs)
                 results = (EMPTY,) * len(outputs)
+            for cell in xml.children(rule, "inputEntry"):
+                if _THOUSANDS.fullmatch(xml.text(cell)):
+                    self.problem(
+                        cell, f"“{xml.text(cell)}”不是一个数：逗号分开的是几个值。数字里不要写逗号。"
+                    )
             rules.append(Rule(rule.get("id") or "", tests, results))
         return Table(label, policy, aggregator, inputs, outputs, tuple(rules))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _QUOTES = '字符串请用半角双引号，例如 "甲"。'
 _HALF_WIDTH = {
@@ -28,6 +28,9 @@ _SIGNS = {
     "–": "减号请写“-”。",
     "−": "减号请写“-”。",
     "#": "注释请写在“//”之后。",
+    "$": "变量请直接写名称，不写 ${…}。",
+    "~": "区间请写 [75..90]，两头都算；[75..90) 不含 90。",
+    "√": "“是”请写 true，“否”请写 false。",
     "@": "“@”之后请用半角双引号括起日期、时间或时长，例如 @\"2026-04-30\"。",
 }  # fmt: skip
 _WORDS = {
@@ -47,6 +50,32 @@ _STARTS = {
     "NULL": "空值请写 null，字母都小写。",
     "Null": "空值请写 null，字母都小写。",
 }
+YES_NO = frozenset(
+    (
+        "是",
+        "否",
+        "有",
+        "无",
+        "真",
+        "假",
+        "对",
+        "错",
+        "yes",
+        "no",
+        "Yes",
+        "No",
+        "YES",
+        "NO",
+        "Y",
+        "N",
+        "y",
+        "n",
+    )
+)
+ANYTHING = frozenset(("不限", "任意", "任何", "所有", "全部", "其他", "其它", "其余"))
+_DATE = re.compile(
+    r'\(([0-9]{4}) ([-/]) ([0-9]{1,2})\) \2 ([0-9]{1,2})|"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"'
+)
 _CONDITION = "条件请写 if 条件 then 值 else 值。"
 _PAIRS = {
     ("=", "="): "比较相等用一个“=”。",
@@ -72,6 +101,53 @@ _ENDS = (")", "]", "}")
 def of_sign(sign: str) -> str:
     """What to write instead of a sign that FEEL does not have; empty where nothing is known."""
     return _SIGNS.get(sign, "")
+
+
+def of_kinds(kinds: Iterable[str | None], written: Iterable[str]) -> str:
+    """What to write where values of two kinds never meet.
+
+    :param written: both sides, as they are printed
+    """
+    for text in written:
+        date = _DATE.fullmatch(text)
+        if date and "date" in kinds:
+            year, month, day = (int(part) for part in date.group(*((1, 3, 4) if date[1] else (5, 6, 7))))
+            return f'日期请写 date("{year}-{month:02}-{day:02}")。'
+        if "boolean" in kinds and (text.strip('"') in YES_NO or text in ("0", "1")):
+            return "“是”请写 true，“否”请写 false，不加引号。"
+    return "请改成同一种值。"
+
+
+def of_word(word: str) -> str:
+    """What a word in a cell of a decision table probably stands for, where no variable has its name."""
+    if word in YES_NO:
+        return f'如果是真假，请写 true 或 false；如果是文字，请加引号："{word}"。'
+    if word in ANYTHING:
+        return f'如果是“不限”，请写“-”；如果是文字，请加引号："{word}"。'
+    if word == "cellInput":
+        return "这一列的值请写“?”。"
+    return ""
+
+
+def of_cell(source: str) -> str:
+    """What to write in a cell of a decision table that is no FEEL; empty where nothing is known."""
+    text = source.strip()
+    if text in ("*", "—", "－", "–", "——"):
+        return "不限请写“-”。"
+    if found := re.fullmatch(r"([0-9.]+)\s*[~～—–至到]\s*([0-9.]+)", text):
+        return f"区间请写 [{found[1]}..{found[2]}]，两头都算；[{found[1]}..{found[2]}) 不含 {found[2]}。"
+    if found := re.fullmatch(r"([0-9.]+)\s*[\u4e00-\u9fff]?(以上|以下|及以上|及以下)", text):
+        return f"请写 {'>=' if found[2].endswith('上') else '<='} {found[1]}。"
+    if found := re.fullmatch(r"([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日", text):
+        return f'日期请写 date("{found[1]}-{int(found[2]):02}-{int(found[3]):02}")。'
+    if found := re.fullmatch("[“”‘’']([^“”‘’'\"]*)[“”‘’']", text):
+        return f'请写 "{found[1]}"。'
+    if re.search(r"[\u4e00-\u9fff]", text) and not re.search(
+        r'["“”‘’\'<>=≥≤()（）\[\]+*/?.]|\b(and|or|not)\b', text
+    ):
+        listed = ",".join(f'"{part}"' for part in re.split("[、,]", text) if part)
+        return f"如果是文字，请加引号：{listed}。"
+    return ""
 
 
 def _half(sign: str) -> str:

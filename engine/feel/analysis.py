@@ -16,7 +16,7 @@ from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from . import operators, temporal, tree
+from . import advice, operators, temporal, tree
 from .functions import BUILT_IN
 from .functions.registry import Overload, Parameter
 from .limits import MAX_DEPTH, FeelLimitError
@@ -117,6 +117,10 @@ def quoted(node: tree.Node, longest: int = 60) -> str:
     except KeyError:  # what a decision model draws instead of writing
         return "…"
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _instead(kinds: Iterable[str | None], *written: tree.Node) -> str:
+    return advice.of_kinds(kinds, map(quoted, written))
 
 
 class Scope:
@@ -476,7 +480,9 @@ def _compared(
     if operator in ("=", "!="):
         if a and b and a != b and "Null" not in (a, b):
             self.defect(
-                "types", node, f"“{quoted(node)}”永远不成立：{_words(a, b)}不会相等。请改成同一种值。"
+                "types",
+                node,
+                f"“{quoted(node)}”永远不成立：{_words(a, b)}不会相等。{_instead((a, b), *operands)}",
             )
         return BOOLEAN
     if any(_ordered(*pair) for pair in product(_alternatives(a), _alternatives(b))):
@@ -490,7 +496,9 @@ def _compared(
             )
     elif a and b and a != b:
         self.defect(
-            "types", node, f"“{quoted(node)}”永远没有结果：{_words(a, b)}不能比较大小。请改成同一种值。"
+            "types",
+            node,
+            f"“{quoted(node)}”永远没有结果：{_words(a, b)}不能比较大小。{_instead((a, b), *operands)}",
         )
     else:
         one = a if a and not any(_ordered(a, other) for other in _SAMPLES) else b
@@ -565,7 +573,7 @@ def tested(
             self.defect(
                 "types",
                 test,
-                f"“{quoted(test)}”永远不成立：{_words(a)}不会在{_words(end)}的区间里。请改成同一种值。",
+                f"“{quoted(test)}”永远不成立：{_words(a)}不会在{_words(end)}的区间里。{_instead((a, end), *children(test))}",
             )
         return end
     if of == "list":
@@ -578,7 +586,9 @@ def tested(
             )
         return item
     if a and of and of != a and "Null" not in (a, of):
-        self.defect("types", test, f"“{quoted(test)}”永远不成立：{_words(a, of)}不会相等。请改成同一种值。")
+        self.defect(
+            "types", test, f"“{quoted(test)}”永远不成立：{_words(a, of)}不会相等。{_instead((a, of), test)}"
+        )
     return of
 
 
