@@ -22,7 +22,10 @@ from engine.feel.analysis import (
     nearest,
     quoted,
 )
+from engine.feel.lexer import words
 from engine.feel.operators import equal
+from engine.feel.types import BUILT_IN as BUILT_IN_TYPES
+from engine.feel.types import named
 from engine.feel.values import WORDS
 
 from .boxed import BoxedConditional, BoxedContext, BoxedFilter, BoxedQuantified, Broken, Typed
@@ -110,12 +113,22 @@ class _Inspector(Analyser):
         if not self.may_become(type_, wanted):
             self.wrong(
                 "types",
-                f"{what}“{quoted(node)}”是{WORDS[of or '']}，应为{_type_words(wanted, to)}。请改正，文字要加引号。",
+                f"{what}“{quoted(node)}”是{WORDS[of or '']}，应为{_type_words(wanted, to)}。{_instead(of, to, node)}",
             )
         elif (value := constant(node)) is not None:
             typed = Expression("", Typed(node, wanted)).evaluate({}, types=self.types)
             if typed is None:
                 self.wrong("values", f"{what}{literal(value)} 不是“{wanted.name}”允许的值。请改用允许的值。")
+
+
+def _instead(of: str | None, to: str | None, node: tree.Node) -> str:
+    text = quoted(node)
+    if to == "string" and advice.of_date(text):
+        return '日期请写 date("…")，并把类型改成 date；文字要加引号。'
+    if to == "string":
+        return "请改正，文字要加引号。"
+    found = advice.of_kinds((of, to), (text,))
+    return found if found != advice.SAME else f"请改成{WORDS[to or '']}。"
 
 
 def _type_words(type_: tree.Type, kind: str | None) -> str:
@@ -194,7 +207,7 @@ def _table(self: Analyser, node: Table, scope: Scope | None) -> tree.Type | None
             self.visit(tests, Scope({"?": type_}, scope))
             if isinstance(self, _Inspector):
                 _allowed(self, tests, type_, node.inputs[at - 1].values)
-                _misread(self, tests)
+                _misread(self, tests, self.kind(type_))
         for at, cell in enumerate(rule.outputs):
             self.place = row.at(words=f"{words}，输出第 {at + 1} 列", column=at + 1)
             results[at] = self.joined(results[at], _output(self, node, at, cell, scope))
@@ -252,8 +265,15 @@ def _allowed(self: _Inspector, tests: tree.Tests, type_: tree.Type | None, value
             )
 
 
-def _misread(self: _Inspector, tests: tree.Tests) -> None:
+def _misread(self: _Inspector, tests: tree.Tests, of: str | None) -> None:
     """A finding for a cell that is FEEL, but surely not what was meant: ``75-90`` and ``> 1,5``."""
+    ends = [end for test in tests.tests if isinstance(test, tree.Interval) for end in tree.children(test)]
+    others = [test.operand if isinstance(test, tree.UnaryTest) else test for test in tests.tests]
+    told = of == "date"  # of all but ranges, as a value of the wrong type
+    for node in (*ends, *([] if told else others)):
+        if isinstance(node, tree.Arithmetic) and (found := advice.of_date(quoted(node))):
+            self.wrong("misread", f"“{quoted(node)}”是算式，不是日期。{found}")
+            return
     match tests.tests:
         case (tree.Arithmetic("-", tree.Number(low), tree.Number(high)),) if low < high:
             self.wrong(
@@ -276,7 +296,7 @@ def _among(values: tuple[tree.Node, ...], value: Any, negated: bool = False) -> 
 
 def _policy(self: _Inspector, node: Table, results: list[tree.Type | None]) -> None:
     names = [output.name for output in node.outputs]
-    if len(set(names)) < len(names) or (len(names) > 1 and "" in names):
+    if len(set(names)) < len(names) or (len(names) > 1 and "" in names and node.aggregator != "COUNT"):
         self.wrong(
             "output-name",
             "有几列输出时，每一列都要有自己的名称（name），结果才分得清。请在编辑器里给每列输出命名，不要重名。",
@@ -406,6 +426,8 @@ class _Inspection:
                 what = f"决策“{part.name}”没有决策逻辑，结果总是空。请画决策表或写表达式。"
                 yield _finding("no-logic", Place(part.id, what), what, "warning")
             return
+        yield from self._unnameable(element)
+        yield from self._untyped(element)
         inspector, analysis = told
         for defect in analysis.defects:
             place: Place = defect.place
@@ -433,6 +455,41 @@ class _Inspection:
                     else f"。{advice.of_word(name) or '请加上这个输入并连线；如果是文字，请加引号。'}"
                 )
             yield _finding("unknown-name", place, f"{place.words}：{what}", "error")
+
+    def _unnameable(self, element: Linked) -> Iterator[Finding]:
+        """Required parts whose names no expression can write; functions are called by name too."""
+        for required in element.requires:
+            name = required.part.name
+            parts = words(name) or ()
+            if required.namespace != element.namespace or (parts and not parts[0][0].isdecimal()):
+                continue
+            signs = "、".join(dict.fromkeys(f"“{sign}”" for sign in name if words(f"a{sign}") is None))
+            why = f"里有公式不能写的字符{signs}" if signs else "以数字开头"
+            what = f"名称“{name}”{why}，公式里用不了它。请改名，例如去掉它或换成文字。"
+            yield _finding("name", Place(required.part.id, what), what, "error")
+
+    def _untyped(self, element: Linked) -> Iterator[Finding]:
+        """Types that nobody defines: values are not checked against them."""
+        part = element.part
+        table = part.logic.value if isinstance(part.logic, Typed) else part.logic
+        columns: list[tree.Type | None] = []
+        if isinstance(table, Table):
+            columns = [column.type for column in table.inputs] + [column.type for column in table.outputs]
+        required = [r.part.type for r in element.requires if r.namespace == element.namespace]
+        used = (part.type, *required, *(type_ for _, type_ in part.parameters), *columns)
+        for name in dict.fromkeys(type_.name for type_ in used if type(type_) is tree.Type):
+            if named(name, self.types) is not None:
+                continue
+            near = nearest(name, (*self.types, *BUILT_IN_TYPES))
+            yield _finding(
+                "unknown-type",
+                Place(part.id, part.name),
+                f"“{part.name}”用了类型“{name}”，模型里没有它，值不会检查。"
+                + (
+                    f"应为“{near}”？" if near else "请改用 string、number、boolean、date 等，或定义这个类型。"
+                ),
+                "warning",
+            )
 
     def _unused(self, element: Linked) -> Iterator[Finding]:
         logic = element.part.logic

@@ -39,6 +39,7 @@ NEVER = tree.Tests((_NOTHING,))
 _SCHEMA = {
     **dict.fromkeys(("decimal", "integer", "int", "long", "short", "double", "float"), "number"),
     "duration": "Any",
+    "any": "Any",
 }
 """Types of XML Schema that FEEL calls otherwise (table 47); dateTime and the durations it knows by both names."""
 _THOUSANDS = re.compile(r"(?:[<>]=?\s*)?[0-9]{1,3}(?:,[0-9]{3})*,0[0-9]{2}(?:,[0-9]{3})*(?:\.[0-9]+)?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 _QUOTES = '字符串请用半角双引号，例如 "甲"。'
 _HALF_WIDTH = {
@@ -50,6 +50,7 @@ _STARTS = {
     "NULL": "空值请写 null，字母都小写。",
     "Null": "空值请写 null，字母都小写。",
 }
+SAME = "请改成同一种值。"
 YES_NO = frozenset(
     (
         "是",
@@ -76,6 +77,7 @@ ANYTHING = frozenset(("不限", "任意", "任何", "所有", "全部", "其他"
 _DATE = re.compile(
     r'\(([0-9]{4}) ([-/]) ([0-9]{1,2})\) \2 ([0-9]{1,2})|"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"'
 )
+_NUMBER = re.compile(r'"-?[0-9]+(\.[0-9]+)?"')
 _CONDITION = "条件请写 if 条件 then 值 else 值。"
 _PAIRS = {
     ("=", "="): "比较相等用一个“=”。",
@@ -103,19 +105,28 @@ def of_sign(sign: str) -> str:
     return _SIGNS.get(sign, "")
 
 
-def of_kinds(kinds: Iterable[str | None], written: Iterable[str]) -> str:
+def of_date(text: str) -> str:
+    """How a date is written, for what reads as one: a subtraction, ``(2026 - 4) - 30`` as it is printed, or a string."""
+    date = _DATE.fullmatch(text)
+    if not date:
+        return ""
+    year, month, day = (int(part) for part in date.group(*((1, 3, 4) if date[1] else (5, 6, 7))))
+    return f'日期请写 date("{year}-{month:02}-{day:02}")。'
+
+
+def of_kinds(kinds: Sequence[str | None], written: Sequence[str]) -> str:
     """What to write where values of two kinds never meet.
 
     :param written: both sides, as they are printed
     """
     for text in written:
-        date = _DATE.fullmatch(text)
-        if date and "date" in kinds:
-            year, month, day = (int(part) for part in date.group(*((1, 3, 4) if date[1] else (5, 6, 7))))
-            return f'日期请写 date("{year}-{month:02}-{day:02}")。'
+        if "date" in kinds and (found := of_date(text)):
+            return found
         if "boolean" in kinds and (text.strip('"') in YES_NO or text in ("0", "1")):
             return "“是”请写 true，“否”请写 false，不加引号。"
-    return "请改成同一种值。"
+    if {"number", "string"} == set(kinds) and any(_NUMBER.fullmatch(text) for text in written):
+        return "数字不要加引号。"
+    return SAME
 
 
 def of_word(word: str) -> str:

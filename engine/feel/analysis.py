@@ -119,8 +119,8 @@ def quoted(node: tree.Node, longest: int = 60) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _instead(kinds: Iterable[str | None], *written: tree.Node) -> str:
-    return advice.of_kinds(kinds, map(quoted, written))
+def _instead(kinds: tuple[str | None, ...], *written: tree.Node) -> str:
+    return advice.of_kinds(kinds, [quoted(node) for node in written])
 
 
 class Scope:
