@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import click
 import pytest
@@ -33,6 +34,7 @@ from engine import (
 )
 from engine.clock import SHANGHAI
 from engine.dmn.table import HIT_POLICIES
+from engine.errors import Finding
 from engine.feel.values import KINDS
 from engine.organisation.posts import POSTS
 from web.cli import main
@@ -410,3 +412,24 @@ def test_the_administrators_examples_run(
     monkeypatch.setenv("LVZE_HOME", str(settings.home))
     monkeypatch.setenv("LVZE_DATABASE_URL", settings.database_url)
     run("docs/administrators.md")
+
+
+def test_every_cell_from_a_spreadsheet_is_told_what_it_should_be() -> None:
+    rows = table("docs/designers.md", "单元格写成", "应写成", "为什么")
+    assert len(rows) >= 9
+    column = {"甲": "string", "甲、乙": "string", "不限": "string", "是": "boolean", "2026-04-30": "date"}
+
+    def findings(cell: str, type_: str) -> tuple[Finding, ...]:
+        return dmn.load(
+            f'<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" name="m" namespace="urn:m">'
+            f'<inputData id="i" name="值"><variable name="值" typeRef="{type_}"/></inputData>'
+            '<decision id="d" name="结果"><informationRequirement><requiredInput href="#i"/></informationRequirement>'
+            '<decisionTable hitPolicy="COLLECT"><input><inputExpression><text>值</text></inputExpression></input><output/>'
+            f"<rule><inputEntry><text>{escape(cell)}</text></inputEntry><outputEntry><text>1</text></outputEntry></rule>"
+            "</decisionTable></decision></definitions>".encode()
+        ).findings
+
+    for written, right, _why in rows:
+        wrong, meant = written.strip("`"), right.strip("`")
+        assert findings(wrong, column.get(wrong, "number")), written
+        assert not findings(meant, column.get(wrong, "number")), right

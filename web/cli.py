@@ -408,7 +408,8 @@ def _json(given: str) -> Any:
         raise Refusal(f"“{source}”不是 UTF-8 的文字。") from None
     except json.JSONDecodeError as error:
         raise Refusal(
-            f"{source} 第 {error.lineno} 行第 {error.colno} 列不是有效的 JSON：{error.msg}"
+            f"{source} 第 {error.lineno} 行第 {error.colno} 列不是有效的 JSON：{error.msg}。"
+            '文字和名称要加双引号，例如 "甲"；真假写 true、false。'
         ) from None
     except ValueError as error:
         raise Refusal(f"{source} 不是有效的 JSON：{error}") from None

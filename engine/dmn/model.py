@@ -14,7 +14,7 @@ from engine.feel import FeelLimitError, Function, Run, Scope, checked, conformed
 from engine.feel.compiler import Closure, Code, compile_node
 from engine.feel.tree import size
 from engine.feel.types import resolved
-from engine.feel.values import adopt, type_word
+from engine.feel.values import WORDS, adopt, type_word, word
 
 from . import analysis, xml
 from .boxed import Typed
@@ -391,8 +391,11 @@ class _Evaluation:
             value = self.inputs.get(part.name)
         value = adopt(value)
         self.run.inputs[part.name] = value
-        fits, value = conformed(value, part.type, self.run)
-        return value if fits else self.run.warn(f"输入“{part.name}”不是{type_word(part.type)}。")
+        fits, found = conformed(value, part.type, self.run)
+        if fits:
+            return found
+        given = f"，给的是{word(value)}" if part.type and part.type.name in WORDS else ""
+        return self.run.warn(f"输入“{part.name}”不是{type_word(part.type)}{given}。")
 
     def decision(self, element: _Element) -> Any:
         part = element.part

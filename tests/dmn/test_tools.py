@@ -76,7 +76,7 @@ def test_editors_write_types_of_xml_schema_without_a_prefix(type_: str) -> None:
     logic = table("FIRST", ["值"], "> 3 -> 1", types=(type_,))
     made = definitions(data("值", type_) + decision("结果", logic, "值"))
     assert made.decide("结果", {"值": 5}).value == 1
-    assert "输入“值”不是数字。" in made.decide("结果", {"值": "5"}).warnings
+    assert "输入“值”不是数字，给的是文字。" in made.decide("结果", {"值": "5"}).warnings
     own = f'<itemDefinition name="{type_}"><typeRef>string</typeRef></itemDefinition>'
     named = definitions(own + data("值", type_) + decision("结果", table("FIRST", ["值"], '"5" -> 1'), "值"))
     assert named.decide("结果", {"值": "5"}).value == 1

@@ -156,7 +156,7 @@ def test_a_decision_without_a_match_says_so(fresh: Fresh, world: World) -> None:
     instance = begin(engine, xml, world.member, grade__dmn=model("grade", table(90)))
     (event,) = events(engine, instance, world.member, "decided")
     assert (event.payload["value"], event.payload["matched"]) == (None, [])
-    assert "输入“得分”不是数字。" in event.payload["warnings"]
+    assert "输入“得分”不是数字，给的是文字。" in event.payload["warnings"]
     assert engine.decision(instance, event.seq, by=world.member).warnings == event.payload["warnings"]
 
 

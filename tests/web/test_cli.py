@@ -166,7 +166,7 @@ def test_texts_become_dates_where_the_model_declares_such() -> None:
     assert decide("提前", 日期="2026-03-01", 天数=1) == "2026-02-28"  # business knowledge
     assert decide("提醒", 截止日期="2026-04-30") == "2026-04-23"  # a decision service
     wrong = lvze("decide", MODELS / "回签期限.dmn", "提醒日期", "--input", '{"截止日期": "4月30日"}')
-    assert wrong.exit_code == 0 and "输入“截止日期”不是日期。" in wrong.stderr
+    assert wrong.exit_code == 0 and "输入“截止日期”不是日期，给的是文字。" in wrong.stderr
 
 
 def test_files_beside_are_imported_and_others_are_not(tmp_path: Path) -> None:
