@@ -137,7 +137,8 @@ def read(root: Element, foreign_names: Iterable[str] = ()) -> Definitions:
 
 def _with_advice(element: Element, text: str, error: FeelSyntaxError | FeelLimitError) -> str:
     """What is wrong with an expression; of a table's cell what to write instead, where that is known better."""
-    known = advice.of_cell(text) if xml.tag(element) in ("inputEntry", "outputEntry") else ""
+    kind = xml.tag(element)
+    known = advice.of_cell(text, kind == "outputEntry") if kind in ("inputEntry", "outputEntry") else ""
     if not known or not isinstance(error, FeelSyntaxError):
         return str(error)
     return f"“{text[:60]}”不是 FEEL 的写法。{known}"

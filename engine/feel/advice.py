@@ -78,6 +78,8 @@ _DATE = re.compile(
     r'\(([0-9]{4}) ([-/]) ([0-9]{1,2})\) \2 ([0-9]{1,2})|"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?"'
 )
 _NUMBER = re.compile(r'"-?[0-9]+(\.[0-9]+)?"')
+MAX_CELL = 100
+"""Characters of a cell that may be a slip of the pen."""
 _CONDITION = "条件请写 if 条件 then 值 else 值。"
 _PAIRS = {
     ("=", "="): "比较相等用一个“=”。",
@@ -140,15 +142,16 @@ def of_word(word: str) -> str:
     return ""
 
 
-def of_cell(source: str) -> str:
-    """What to write in a cell of a decision table that is no FEEL; empty where nothing is known."""
+def of_cell(source: str, output: bool = False) -> str:
+    """What to write in a cell of a decision table that is no FEEL; empty where nothing is known.
+
+    :param output: it gives a result and tests nothing
+    """
     text = source.strip()
-    if text in ("*", "—", "－", "–", "——"):
-        return "不限请写“-”。"
-    if found := re.fullmatch(r"([0-9.]+)\s*[~～—–至到]\s*([0-9.]+)", text):
-        return f"区间请写 [{found[1]}..{found[2]}]，两头都算；[{found[1]}..{found[2]}) 不含 {found[2]}。"
-    if found := re.fullmatch(r"([0-9.]+)\s*[\u4e00-\u9fff]?(以上|以下|及以上|及以下)", text):
-        return f"请写 {'>=' if found[2].endswith('上') else '<='} {found[1]}。"
+    if len(text) > MAX_CELL:
+        return ""
+    if not output and (found := _of_test(text)):
+        return found
     if found := re.fullmatch(r"([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日", text):
         return f'日期请写 date("{found[1]}-{int(found[2]):02}-{int(found[3]):02}")。'
     if found := re.fullmatch("[“”‘’']([^“”‘’'\"]*)[“”‘’']", text):
@@ -156,8 +159,19 @@ def of_cell(source: str) -> str:
     if re.search(r"[\u4e00-\u9fff]", text) and not re.search(
         r'["“”‘’\'<>=≥≤()（）\[\]+*/?.]|\b(and|or|not)\b', text
     ):
-        listed = ",".join(f'"{part}"' for part in re.split("[、,]", text) if part)
+        parts = [text] if output else [part for part in re.split("[、,]", text) if part]
+        listed = ",".join(f'"{part}"' for part in parts)
         return f"如果是文字，请加引号：{listed}。"
+    return ""
+
+
+def _of_test(text: str) -> str:
+    if text in ("*", "—", "－", "–", "——"):
+        return "不限请写“-”。"
+    if found := re.fullmatch(r"([0-9.]+)\s*[~～—–至到]\s*([0-9.]+)", text):
+        return f"区间请写 [{found[1]}..{found[2]}]，两头都算；[{found[1]}..{found[2]}) 不含 {found[2]}。"
+    if found := re.fullmatch(r"([0-9.]+)\s*[\u4e00-\u9fff]?(以上|以下|及以上|及以下)", text):
+        return f"请写 {'>=' if found[2].endswith('上') else '<='} {found[1]}。"
     return ""
 
 

@@ -146,6 +146,7 @@ def test_a_cell_that_is_well_written_is_left_alone(type_: str, cell: str) -> Non
     ("output", "message"),
     [
         ("优秀，通报表扬", '如果是文字，请加引号："优秀，通报表扬"。'),
+        ("甲、乙", '如果是文字，请加引号："甲、乙"。'),
         ("优秀", "如果是文字，请加引号。"),
         ("2026-04-30", '日期请写 date("…")'),
     ],
