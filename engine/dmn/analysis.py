@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any, Protocol
 
 from engine.errors import Finding
-from engine.feel import Expression, FeelLimitError, UnaryTests, advice, tree
+from engine.feel import FeelLimitError, Run, UnaryTests, advice, conformed, tree
+from engine.feel import Scope as EvaluationScope
 from engine.feel.analysis import (
     NULL,
     NUMBER,
@@ -35,6 +36,8 @@ from .table import Rule, Table
 
 MAX_TOLD = 10
 """Pairs of rules, or rules, that one check of a table tells; the rest is counted."""
+SIMILARITY = 20
+"""Steps that comparing two names costs."""
 
 
 class Linked(Protocol):
@@ -96,11 +99,20 @@ class _Inspector(Analyser):
     place: Place
 
     def __init__(
-        self, names: Mapping[str, tree.Type | None], types: Mapping[str, tree.Type], place: Place
+        self, names: Mapping[str, tree.Type | None], types: Mapping[str, tree.Type], place: Place, run: Run
     ) -> None:
         super().__init__(names, types)
         self.place = place
+        self.run = run  # one budget for all values of a model that are tried
         self.tables: list[tuple[Table, Scope | None, list[tree.Type | None]]] = []
+
+    def takes(self, type_: tree.Type, value: Any) -> bool:
+        """Whether a value is of a type; so it is where trying costs too much."""
+        try:
+            self.run.spend(1)
+            return conformed(value, type_, self.run)[0]
+        except FeelLimitError:
+            return True
 
     def wrong(self, code: str, message: str) -> None:
         self.defect(code, None, message)
@@ -115,10 +127,8 @@ class _Inspector(Analyser):
                 "types",
                 f"{what}“{quoted(node)}”是{WORDS[of or '']}，应为{_type_words(wanted, to)}。{_instead(of, to, node)}",
             )
-        elif (value := constant(node)) is not None:
-            typed = Expression("", Typed(node, wanted)).evaluate({}, types=self.types)
-            if typed is None:
-                self.wrong("values", f"{what}{literal(value)} 不是“{wanted.name}”允许的值。请改用允许的值。")
+        elif (value := constant(node)) is not None and not self.takes(wanted, value):
+            self.wrong("values", f"{what}{literal(value)} 不是“{wanted.name}”允许的值。请改用允许的值。")
 
 
 def _instead(of: str | None, to: str | None, node: tree.Node) -> str:
@@ -236,7 +246,7 @@ def _output(self: Analyser, node: Table, at: int, cell: tree.Node, scope: Scope 
         self.wrong("empty-output", "输出没有填写，匹配时结果为空。请填写，或写 null 表示本来就没有。")
     self.fits(cell, found, output.type, "输出")
     value = constant(cell)
-    if value is not None and output.values and not _among(output.values, value):
+    if value is not None and output.values and not _among(self, output.values, value):
         listed = "、".join(quoted(one, 20) for one in output.values[:10])
         self.wrong(
             "output-values",
@@ -251,13 +261,15 @@ def _allowed(self: _Inspector, tests: tree.Tests, type_: tree.Type | None, value
         value = constant(test) if not isinstance(test, tree.Constant) else None
         if value is None:
             continue
-        if type_ is not None and self.may_become(self.visit(test, None), type_):
-            typed = Expression("", Typed(test, type_)).evaluate({}, types=self.types)
-            if typed is None:
-                self.wrong(
-                    "values", f"{literal(value)} 不是“{type_.name}”允许的值，永远不会匹配。请改用允许的值。"
-                )
-        if values is not None and values.tests and not _among(values.tests, value, values.negated):
+        if (
+            type_ is not None
+            and self.may_become(self.visit(test, None), type_)
+            and not self.takes(type_, value)
+        ):
+            self.wrong(
+                "values", f"{literal(value)} 不是“{type_.name}”允许的值，永远不会匹配。请改用允许的值。"
+            )
+        if values is not None and values.tests and not _among(self, values.tests, value, values.negated):
             listed = quoted(values)
             self.wrong(
                 "values",
@@ -280,16 +292,17 @@ def _misread(self: _Inspector, tests: tree.Tests, of: str | None) -> None:
                 "misread",
                 f"“{low}-{high}”是减法，得 {low - high}。区间请写 [{low}..{high}]；{high} 不算在内，写 [{low}..{high})。",
             )
-        case (tree.UnaryTest(), tree.Number(value)) if _among(tests.tests[:1], value):
+        case (tree.UnaryTest(), tree.Number(value)) if _among(self, tests.tests[:1], value):
             self.wrong(
                 "misread",
                 f"“{quoted(tests)}”里的“{value}”已经包含在前一项里，是多余的。小数点请用“.”；数字里不要写逗号。",
             )
 
 
-def _among(values: tuple[tree.Node, ...], value: Any, negated: bool = False) -> bool:
+def _among(self: _Inspector, values: tuple[tree.Node, ...], value: Any, negated: bool = False) -> bool:
     try:
-        return UnaryTests("", tree.Tests(values, negated)).matches(value, {})
+        self.run.spend(len(values))
+        return UnaryTests("", tree.Tests(values, negated)).run(value, EvaluationScope({}, None, self.run))
     except FeelLimitError:
         return True
 
@@ -358,6 +371,8 @@ class _Inspection:
     def __init__(self, elements: Sequence[Linked], types: Mapping[str, tree.Type]) -> None:
         self.elements = elements
         self.types = types
+        self.run = Run(types=types)
+        self._own = {element.part.name for element in elements}
         self._told: dict[int, tuple[_Inspector, Analysis]] = {}
         self._busy: set[int] = set()
 
@@ -368,20 +383,20 @@ class _Inspection:
             part = element.part
             if part.logic is None or key in self._busy:
                 return None
+            place = Place(part.id, f"{_KINDS[part.kind]}“{part.name}”")
             self._busy.add(key)
-            inspector = _Inspector(
-                self.names(element), self.types, Place(part.id, f"{_KINDS[part.kind]}“{part.name}”")
-            )
-            parameters = {name: inspector.known(type_) for name, type_ in part.parameters}
-            scope = Scope(parameters, None) if parameters else None
             try:
+                inspector = _Inspector(self.names(element), self.types, place, self.run)
+                parameters = {name: inspector.known(type_) for name, type_ in part.parameters}
+                scope = Scope(parameters, None) if parameters else None
                 found = inspector.visit(part.logic, scope)
                 if part.kind == "decision":
                     inspector.fits(part.logic, found, part.type, "决策的结果")
             except RecursionError:  # deep, but perhaps not too deep to be evaluated
-                inspector, found = _Inspector({}, self.types, inspector.place), None
+                inspector, found = _Inspector({}, self.types, place, self.run), None
+            finally:
+                self._busy.discard(key)
             self._told[key] = inspector, inspector.told(found)
-            self._busy.discard(key)
         return self._told[key]
 
     def type(self, element: Linked) -> tree.Type | None:
@@ -445,10 +460,10 @@ class _Inspection:
                 continue
             place: Place = analysis.first[name]
             own = element.part.name
-            if any(name == other.part.name for other in self.elements):
+            if name in self._own:
                 what = f"“{name}”没有连线到“{own}”。请在决策图上从“{name}”画一条连线到“{own}”。"
             else:
-                near = nearest(name, known)
+                near = self._nearest(name, known)
                 what = f"“{name}”没有连线到“{own}”，图上也没有它" + (
                     f"；是不是“{near}”？"
                     if near
@@ -490,6 +505,14 @@ class _Inspection:
                 ),
                 "warning",
             )
+
+    def _nearest(self, name: str, known: Mapping[str, Any]) -> str | None:
+        """The name that was probably meant, as long as looking for it is not too much."""
+        try:
+            self.run.spend(SIMILARITY * len(known))
+        except FeelLimitError:
+            return None
+        return nearest(name, known)
 
     def _unused(self, element: Linked) -> Iterator[Finding]:
         logic = element.part.logic
@@ -583,10 +606,7 @@ class _Inspection:
             raise NotCheckable
 
         def allows(value: Any) -> bool:
-            if type_ is None:
-                return True
-            typed = Expression("", Typed(tree.Name("value"), type_))
-            return typed.evaluate({"value": value}, types=self.types) is not None
+            return type_ is None or inspector.takes(type_, value)
 
         if source is None or source.part.kind == "inputData":
             return Column(expression, frozenset({(asked.name, *reversed(path))}), None, allows)

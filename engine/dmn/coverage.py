@@ -29,6 +29,8 @@ from engine.feel.analysis import quoted
 from .table import Table
 
 MAX_RULES = 1_000
+MAX_COLUMNS = 200
+MAX_CONSTANTS = 5_000  # of one column
 MAX_WORK = 300_000
 """Pieces looked at by one search for a gap, or by all searches for rules never reached."""
 
@@ -96,7 +98,9 @@ class Coverage:
     """
 
     def __init__(self, table: Table, columns: Sequence[Column]) -> None:
-        if len(table.rules) > MAX_RULES or any(len(r.tests) != len(table.inputs) for r in table.rules):
+        if len(table.rules) > MAX_RULES or len(columns) > MAX_COLUMNS:
+            raise NotCheckable
+        if any(len(r.tests) != len(table.inputs) for r in table.rules):
             raise NotCheckable
         self.table = table
         self.axes = [
@@ -324,6 +328,8 @@ class _Reader:
             self.ordered = False
         else:
             self.constants.append(value)
+            if len(self.constants) > MAX_CONSTANTS:
+                raise NotCheckable
 
 
 def constant(node: tree.Node) -> Any:

@@ -25,6 +25,7 @@ from .xml import DmnError, Element
 Resolve = Callable[[str], bytes | None]
 MAX_IMPORTS = 20
 MAX_IMPORT_DEPTH = 4  # imports of imports whose types have a name
+MAX_IMPORTED_TYPES = 50_000  # under all their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Model:
         self.namespace = root.namespace
         self.problems: tuple[Problem, ...] = tuple(p for file in files.values() for p in file.problems)
         self._files = files
+        self._named = 0
         self._types = {namespace: self._types_of(file, (namespace,)) for namespace, file in files.items()}
         self.types = self._types[root.namespace]
         self._paths = self._import_paths(root)
@@ -79,6 +81,9 @@ class Model:
             if inner is None or imported.namespace in seen or len(seen) > MAX_IMPORT_DEPTH:
                 continue
             theirs = self._types_of(inner, (*seen, imported.namespace))
+            self._named += 1 + len(theirs)
+            if self._named > MAX_IMPORTED_TYPES:
+                raise DmnError("dmn-too-large", "引用的决策模型互相引用过多。请合并成几个文件。")
             for name, type_ in theirs.items():
                 prefix = f"{imported.name}." if imported.name else ""
                 found.setdefault(prefix + name, _qualified(type_, prefix, theirs))

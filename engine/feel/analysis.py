@@ -243,7 +243,7 @@ class Analyser:
 
     def joined(self, left: Type | None, right: Type | None) -> Type | None:
         """The type of a value that is of one of two."""
-        if left == right or right == NULL:
+        if right == NULL or _same(left, right, [MAX_COMPARED]):
             return left
         if left == NULL:
             return right
@@ -257,6 +257,31 @@ _STRUCTURED: tuple[tuple[type[Type], str], ...] = (
     (RangeType, "range"),
     (FunctionType, "function"),
 )
+
+
+MAX_COMPARED = 1_000  # parts of two types; parts that are shared make a type longer than its expression
+
+
+def _same(left: Type | None, right: Type | None, budget: list[int]) -> bool:
+    """Whether two types are equal; no, where it takes too long to tell."""
+    if left is right:
+        return True
+    budget[0] -= 1
+    if budget[0] < 0 or type(left) is not type(right):
+        return False
+    if isinstance(left, (ListType, RangeType)) and isinstance(right, (ListType, RangeType)):
+        return left.name == right.name and _same(left.element, right.element, budget)
+    if isinstance(left, ContextType) and isinstance(right, ContextType):
+        return (left.name, len(left.entries)) == (right.name, len(right.entries)) and all(
+            a == b and _same(one, other, budget)
+            for (a, one), (b, other) in zip(left.entries, right.entries, strict=True)
+        )
+    if isinstance(left, FunctionType) and isinstance(right, FunctionType):
+        parts = (*left.parameters, left.result), (*right.parameters, right.result)
+        return len(parts[0]) == len(parts[1]) and all(
+            _same(one, other, budget) for one, other in zip(*parts, strict=True)
+        )
+    return left == right
 
 
 def list_of(element: Type | None) -> Type:
@@ -693,7 +718,7 @@ def item_scope(self: Analyser, item: Type | None, scope: Scope | None) -> Scope:
     entries = self.entries(item)
     for name, type_ in entries.items():  # an item may also be null, and leave the name to what stands around
         how, outer = self.lookup(name, inner)
-        if how != "free" and outer != type_:
+        if how != "free" and not _same(outer, type_, [MAX_COMPARED]):
             entries[name] = None
     return Scope(entries, inner, open=True)
 
@@ -835,22 +860,21 @@ def _unknown(self: Analyser, node: tree.Call, name: str, how: str, scope: Scope 
 def _built_in(self: Analyser, node: tree.Call, name: str, scope: Scope | None) -> Type | None:
     overloads = BUILT_IN[name].overloads
     types = [self.visit(argument, scope) for argument in node.arguments]
-    fitting = [one for one in overloads if _paired(one, node) is not None]
+    pairs = [(one, paired) for one in overloads if (paired := _paired(one, node)) is not None]
+    fitting = [one for one, _ in pairs]
     if not fitting:
         self.defect("arguments", node, f"“{quoted(node)}”永远没有结果：{_wrong_call(name, overloads, node)}")
         return NULL
     for index, argument in enumerate(node.arguments):
-        kinds = {(_paired(one, node) or [])[index].kinds for one in fitting} - {frozenset()}
+        kinds = {paired[index].kinds for _, paired in pairs} - {frozenset()}
         if len(kinds) == 1 and len(only := kinds.pop()) == 1:
             self.hint(argument, scope, Type(next(iter(only))))
     possible = [
         one
-        for one in fitting
+        for one, paired in pairs
         if all(
             _may_take(self, parameter, type_, argument)
-            for parameter, type_, argument in zip(
-                _paired(one, node) or [], types, node.arguments, strict=True
-            )
+            for parameter, type_, argument in zip(paired, types, node.arguments, strict=True)
         )
     ]
     if not possible:

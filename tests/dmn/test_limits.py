@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.dmn import DmnError, load
-from engine.feel import FeelLimitError, limits
+from engine.dmn import DmnError, coverage, load
+from engine.feel import FeelLimitError, Run, limits
 
 NAMESPACE = "https://www.omg.org/spec/DMN/20191111/MODEL/"
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
@@ -296,3 +296,79 @@ def test_numbers_that_are_none(value: Any) -> None:
     )
     assert model.decide("D", {"x": value}).value is None
     assert model.decide("D", {"x": 5}).value == 1
+
+
+# --- what is told before deciding ---
+
+ASKING = (
+    '<itemDefinition name="t"><typeRef>number</typeRef><allowedValues>'
+    "<text>count(for i in 1..100000 return i) > 0</text></allowedValues></itemDefinition>"
+)
+
+
+def column(values: str, rules: int, cell: str = "{}") -> str:
+    rows = "".join(
+        f"<rule><inputEntry><text>{cell.format(n)}</text></inputEntry><outputEntry><text>1</text></outputEntry></rule>"
+        for n in range(rules)
+    )
+    return (
+        "<decisionTable><input><inputExpression><text>x</text></inputExpression>"
+        f"{values and f'<inputValues><text>{values}</text></inputValues>'}</input><output/>{rows}</decisionTable>"
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_input(column("", 30), "t", ASKING),
+        with_input(column("count(for i in 1..100000 return i) > 0", 30)),
+        with_input(column(",".join(map(str, range(500))), 30)),
+    ],
+    ids=["type", "expression", "list"],
+)
+def test_values_are_tried_on_one_budget(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_STEPS", 10_000)
+    spent: list[int] = []
+    spend = Run.spend
+
+    def counting(run: Run, steps: int) -> None:
+        spend(run, steps)
+        spent.append(steps)
+
+    monkeypatch.setattr(Run, "spend", counting)
+    assert all(finding.severity == "warning" for finding in load(content).findings)
+    assert sum(spent) <= 10_000
+
+
+def test_a_chain_too_long_to_be_told_of() -> None:
+    parts = [decision(f"d{n}", text(f"d{n - 1} + 1"), f"d{n - 1}") for n in range(3000, 0, -1)]
+    findings = load(definitions("".join(parts) + decision("d0", text("1 + true")))).findings
+    assert [finding.element for finding in findings if finding.rule == "types"] == ["d0"]
+    assert not any(finding.rule == "no-logic" for finding in findings)
+
+
+def test_tables_too_big_for_coverage() -> None:
+    wide = "<input><inputExpression><text>x.a{}</text></inputExpression></input>"
+    columns = "".join(map(wide.format, range(coverage.MAX_COLUMNS + 1)))
+    cells = ",".join(map(str, range(900)))
+    for logic in (
+        f"<decisionTable>{columns}<output/></decisionTable>",
+        column("", 20, cells),
+    ):
+        with_types = load(with_input(logic))
+        assert [finding.rule for finding in with_types.findings] == []
+
+
+def test_files_that_all_import_each_other() -> None:
+    def resolve(location: str) -> bytes:
+        imports = "".join(
+            f'<import name="a{n}" namespace="urn:{n}" importType="{NAMESPACE}" locationURI="{n}"/>'
+            for n in range(20)
+            if str(n) != location
+        )
+        head = f'<definitions xmlns="{NAMESPACE}" name="m" namespace="urn:{location}">'
+        return f'{head}{imports}<itemDefinition name="t"/></definitions>'.encode()
+
+    with pytest.raises(DmnError) as caught:
+        load(resolve("0"), resolve=resolve)
+    assert caught.value.code == "dmn-too-large"

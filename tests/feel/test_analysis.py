@@ -283,3 +283,11 @@ def test_deep_and_wide_expressions_cost_no_more_than_they_are_long() -> None:
     assert compile("+".join(["1"] * 240)).analysis.type == NUMBER
     nested = "for i in " * 60 + "[1]" + " return i" * 60
     assert compile(nested).analysis.type is not None
+
+
+def test_types_that_share_parts_are_compared_with_little_work() -> None:
+    """Written out they are 2 ** 60 entries long."""
+    entries = ",".join(f"{of}{n}: {{x: {of}{n - 1}, y: {of}{n - 1}}}" for n in range(1, 60) for of in "ab")
+    told = compile(f"{{a0: 1, b0: 1, {entries}, z: [a59, b59]}}.z").analysis
+    assert told.type is not None
+    assert told.type.name == "list"
