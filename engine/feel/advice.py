@@ -150,8 +150,8 @@ def of_cell(source: str, output: bool = False) -> str:
     text = source.strip()
     if len(text) > MAX_CELL:
         return ""
-    if not output and (found := _of_test(text)):
-        return found
+    if not output and (told := _of_test(text)):
+        return told
     if found := re.fullmatch(r"([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日", text):
         return f'日期请写 date("{found[1]}-{int(found[2]):02}-{int(found[3]):02}")。'
     if found := re.fullmatch("[“”‘’']([^“”‘’'\"]*)[“”‘’']", text):
