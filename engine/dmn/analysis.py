@@ -509,7 +509,7 @@ class _Inspection:
     def _nearest(self, name: str, known: Mapping[str, Any]) -> str | None:
         """The name that was probably meant, as long as looking for it is not too much."""
         try:
-            self.run.spend(SIMILARITY * len(known))
+            self.run.spend((SIMILARITY + len(name)) * len(known))
         except FeelLimitError:
             return None
         return nearest(name, known)
