@@ -7,6 +7,7 @@ state keeps types by itself and goes another way (``engine.values``).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -68,7 +69,9 @@ def text(value: Any, *, indent: int | None = None) -> str:
 
     :param indent: spaces a level, None for one line
     """
-    return "".join(_written(value, indent, 0))
+    written = "".join(_written(value, indent, 0))
+    # Half of a character, which only an escape can write.
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", written)
 
 
 def _written(value: Any, indent: int | None, level: int) -> Iterator[str]:

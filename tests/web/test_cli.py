@@ -207,6 +207,11 @@ def test_an_error_in_a_table_names_its_cell(tmp_path: Path) -> None:
     assert lvze("decide", tmp_path / "bad.dmn").exit_code == 1
 
 
+def test_half_a_character_is_written_as_it_can_be_read_again() -> None:
+    half = lvze("feel", "x", "--context", '{"x": "甲\\ud83d"}')
+    assert (half.exit_code, half.stdout) == (0, '"甲\\ud83d"\n')
+
+
 def test_a_name_that_was_probably_meant() -> None:
     assert "“coutn”应为“count”？" in lvze("feel", "coutn([1])").stderr
     left_out = lvze("decide", GRADE, "等次", "--input", '{"得分": 65, "一票否决": true, "自评": []}')
