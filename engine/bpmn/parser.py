@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
@@ -117,7 +117,8 @@ def parse(root: etree._Element) -> Model:
         findings.append(Finding("ids", "流程没有编号（id）。"))
     if findings:
         raise Refused(findings)
-    elements = {e.id: e for e in (_element(node) for node in flow_nodes(process))}
+    leaving = exits(process)
+    elements = {e.id: e for e in (_element(node, leaving) for node in flow_nodes(process))}
     if not any(e.kind == "startEvent" and e.scope == key for e in elements.values()):
         raise Refused([Finding("start", "流程没有开始事件。", key)])
     settings = _extension(process, "process")
@@ -153,7 +154,19 @@ def _words(text: str | None) -> tuple[str, ...]:
     return tuple((text or "").split())
 
 
-def _element(node: etree._Element) -> Element:
+def exits(root: etree._Element) -> dict[tuple[str | None, str | None], list[etree._Element]]:
+    """The sequence flows that leave a node, by the ids of its scope and its own: asked for every node, looked up once."""
+    found: dict[tuple[str | None, str | None], list[etree._Element]] = {}
+    for flow in root.iter(bpmn("sequenceFlow")):
+        parent = flow.getparent()
+        if parent is not None:
+            found.setdefault((parent.get("id"), flow.get("sourceRef")), []).append(flow)
+    return found
+
+
+def _element(
+    node: etree._Element, leaving: Mapping[tuple[str | None, str | None], list[etree._Element]]
+) -> Element:
     parent = node.getparent()
     assert parent is not None
     kind = local(node)
@@ -220,9 +233,7 @@ def _element(node: etree._Element) -> Element:
         interrupting=node.get("cancelActivity", "true") == "true",
         timer=_timer(node),
         flows=tuple(
-            flow.get("targetRef", "")
-            for flow in parent.findall(bpmn("sequenceFlow"))
-            if flow.get("sourceRef") == node.get("id")
+            flow.get("targetRef", "") for flow in leaving.get((parent.get("id"), node.get("id")), ())
         ),
     )
 

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from lxml import etree
 
 from engine.bpmn.model import Element, Model
-from engine.bpmn.parser import parse
+from engine.bpmn.parser import exits, local, parse
 from engine.errors import Finding, Refused
 
 
@@ -34,9 +34,16 @@ class Case:
     known: set[str]
 
     def nodes(self, *tags: str) -> Iterator[etree._Element]:
-        from engine.bpmn.parser import local
-
         return (node for node in self.root.iter() if local(node) in tags)
+
+    @cached_property
+    def _exits(self) -> dict[tuple[str | None, str | None], list[etree._Element]]:
+        return exits(self.root)
+
+    def leaving(self, node: etree._Element) -> list[etree._Element]:
+        """The sequence flows that leave a node of the diagram."""
+        parent = node.getparent()
+        return [] if parent is None else self._exits.get((parent.get("id"), node.get("id")), [])
 
     @cached_property
     def by_scope(self) -> dict[str, list[Element]]:

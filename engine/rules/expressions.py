@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lxml import etree
-
 from engine import feel
 from engine.bpmn.model import Element
 from engine.errors import Finding
@@ -99,14 +97,8 @@ def _kind(literal: str) -> str | None:
 
 
 def _exits(case: Case) -> Iterator[Finding]:
-    leaving: dict[tuple[str | None, str | None], list[etree._Element]] = {}
-    for flow in case.nodes("sequenceFlow"):
-        parent = flow.getparent()
-        if parent is not None:
-            leaving.setdefault((parent.get("id"), flow.get("sourceRef")), []).append(flow)
     for node in case.nodes("exclusiveGateway", "inclusiveGateway"):
-        parent = node.getparent()
-        flows = leaving.get((parent.get("id"), node.get("id")), []) if parent is not None else []
+        flows = case.leaving(node)
         for flow in flows:
             if (
                 len(flows) > 1

@@ -51,12 +51,7 @@ def check(case: Case) -> Iterator[Finding]:
     for node in case.nodes(*ACTIVITIES):
         if node.find(bpmn("standardLoopCharacteristics")) is not None:
             yield Finding("unsupported", "标准循环暂不支持；请用网关画出回路，或用多实例。", node.get("id"))
-        parent = node.getparent()
-        flows = [
-            f
-            for f in (parent if parent is not None else ())
-            if local(f) == "sequenceFlow" and f.get("sourceRef") == node.get("id")
-        ]
+        flows = case.leaving(node)
         if len(flows) > 1:
             yield Finding("unsupported", "任务之后不能直接分支；请在任务后面加一个网关。", node.get("id"))
         if len(flows) == 1 and flows[0].find(bpmn("conditionExpression")) is not None:
