@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.feel import BUILT_IN, Scope, conformed, tree
-from engine.feel.compiler import Code, compile_node, extend
+from engine.feel.compiler import Code, compile_node, extend, item_scopes
 from engine.feel.tree import size
 from engine.feel.values import type_word
 
@@ -111,11 +111,11 @@ def _filter(node: BoxedFilter) -> Code:
         items = source(scope)
         if items is None:
             return None
+        scope_of = item_scopes(scope)
         kept = []
         for item in items if isinstance(items, list) else [items]:
             scope.run.spend(weight)
-            inner = Scope({"item": item}, scope, scope.run)
-            found = match(Scope(item, inner, scope.run) if type(item) is dict else inner)
+            found = match(scope_of(item))
             if found is not None and type(found) is not bool:
                 return scope.run.warn("筛选条件应为真或假。")
             if found:

@@ -439,7 +439,7 @@ def _filter(node: tree.Filter) -> Code:
         items = value if type(value) is list else [value]
         run = scope.run
         run.spend(weight * (len(items) + 1))
-        scope_of = _item_scopes(scope)
+        scope_of = item_scopes(scope)
         kept = []
         for position, item in enumerate(items):
             if type(item) not in _KNOWN:
@@ -456,7 +456,7 @@ def _filter(node: tree.Filter) -> Code:
     return evaluate
 
 
-def _item_scopes(scope: Scope) -> Callable[[Any], Scope]:
+def item_scopes(scope: Scope) -> Callable[[Any], Scope]:
     """Where a filter's condition is evaluated: the entries of the item, then ``item``, then all around.
 
     The next item takes the place of the last one: nothing outlives a condition that could look at it again.
