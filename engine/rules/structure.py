@@ -26,6 +26,10 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _reachable(elements: list[Element]) -> Iterator[Finding]:
     by_id = {e.id: e for e in elements}
+    attached: dict[str, list[str]] = {}
+    for element in elements:
+        if element.attached_to:
+            attached.setdefault(element.attached_to, []).append(element.id)
     todo = [e.id for e in elements if e.kind == "startEvent"]
     seen: set[str] = set()
     while todo:
@@ -34,7 +38,7 @@ def _reachable(elements: list[Element]) -> Iterator[Finding]:
             continue
         seen.add(here)
         todo += by_id[here].flows
-        todo += [e.id for e in elements if e.attached_to == here]
+        todo += attached.get(here, ())
     for element in elements:
         if element.id not in seen:
             yield Finding("structure", "从开始事件走不到这里；请连上线，或删除它。", element.id)

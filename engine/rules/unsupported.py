@@ -26,7 +26,6 @@ _EVENTS = {
     "intermediateThrowEvent": set(),
     "boundaryEvent": {"timerEventDefinition", "errorEventDefinition"},
 }
-_FORKS = {"parallelGateway", "exclusiveGateway", "inclusiveGateway"}
 
 
 def check(case: Case) -> Iterator[Finding]:
