@@ -10,22 +10,17 @@ import logging
 import shutil
 import sys
 import tempfile
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-from sqlalchemy import select
 
 from engine import SettableClock
 from engine.clock import SHANGHAI
-from engine.database import Database
-from engine.organisation.people import Person
-from engine.organisation.units import Unit
 from tests.browser.conftest import FLAGS
 from tests.browser.site import Site, prepare
-from web.play import Player
+from web.play import demo_player
 
 FOLDER = Path(__file__).parent.parent / "docs/pictures"
 MORNING = datetime(2026, 3, 9, 9, 0, tzinfo=SHANGHAI)
@@ -43,18 +38,13 @@ GOALS = [
 
 def play(site: Site) -> None:
     """The Working Committee's letters are issued and one is signed back; a member's commitment is on the noticeboard."""
-    database = Database(site.engine.settings.database_url)
-    with database.read() as session:
-        people = {person.name: person.id for person in session.scalars(select(Person))}
-        units = {unit.short_name: unit.id for unit in session.scalars(select(Unit))}
-    database.close()
+    player = demo_player(site.engine)
     for name in SEALED:
-        site.engine.grant_demo_seal(units[name], by=None)
-    player = Player(lambda: nullcontext(site.engine), people=people, units=units)
+        site.engine.grant_demo_seal(player.units[name], by=None)
     player.start(
         "responsibility_letter", "许知秋", unit="市直机关工委", 年度=2026, 依据文号="云委〔2026〕3号"
     )
-    player.do("许知秋", "draft", 发往=[units[name] for name in LETTERS])
+    player.do("许知秋", "draft", 发往=[player.units[name] for name in LETTERS])
     player.do("沈若川", "review", 审核决定="通过")
     player.do("林思远", "issue", 签发决定="同意签发")
     player.do("郑启明", "sign_back", 已阅=True)

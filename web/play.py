@@ -174,7 +174,7 @@ def play(
     """
     _turn(engine, clock, "2026-03-02")
     engine.load_demo(organisation, password=secrets.token_urlsafe(24))
-    player = _demo_player(engine)
+    player = demo_player(engine)
     for unit in SEALED:
         engine.grant_demo_seal(player.units[unit], by=None)
     _letters(player, lambda day: _turn(engine, clock, day), say)
@@ -185,7 +185,7 @@ def play(
 
 def open_demo(engine: ProcessEngine) -> None:
     """Play what a fresh demo shows: 叶青禾's commitment on the noticeboard, in part for everybody, and 白晓岚's before its review."""
-    player, year = _demo_player(engine), engine.today().year
+    player, year = demo_player(engine), engine.today().year
     member, secretary = "叶青禾", "陆远帆"
     _promise(player, member, year, _goals())
     _sign_off(player, member, secretary)
@@ -198,7 +198,7 @@ def open_demo(engine: ProcessEngine) -> None:
     _promise(player, "白晓岚", year, _goals())
 
 
-def _demo_player(engine: ProcessEngine) -> Player:
+def demo_player(engine: ProcessEngine) -> Player:
     """Plays everybody who has an account."""
     people = {account.person.name: account.person_id for account in engine.accounts(by=None)}
     units = {line.unit.short_name: line.unit.id for line in engine.units()}

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
 
-from engine.database import Database
-from engine.organisation.people import Person
-from engine.organisation.units import Unit
 from tests.browser.conftest import Guard
 from tests.browser.desk import Desk
 from tests.browser.site import Site
 from tests.browser.test_pages import SCREENS, commit
-from web.play import Player
+from web.play import demo_player
 
 
 def grade(site: Site) -> None:
     """范承志's first quarter is judged with 82 points."""
-    database = Database(site.engine.settings.database_url)
-    with database.read() as session:
-        people = {person.name: person.id for person in session.scalars(select(Person))}
-        units = {unit.short_name: unit.id for unit in session.scalars(select(Unit))}
-    database.close()
-    player, secretary = Player(lambda: nullcontext(site.engine), people=people, units=units), "陆远帆"
+    player, secretary = demo_player(site.engine), "陆远帆"
     commit(player, "范承志", signed=True)
     player.start("quarterly_evaluation", secretary, unit="发改局综合支部", 年度=2026, 季度=1)
     (chosen,) = player.options(secretary, "choose", "考评对象").values()

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import select
 
-from engine.database import Database
-from engine.organisation.people import Person
 from tests.browser.conftest import Guard
 from tests.browser.desk import Desk
 from tests.browser.site import Site
-from web.play import Player
+from web.play import Player, demo_player
 
 AREAS = ("思想政治", "履行岗位职责", "服务经济发展", "结对帮带帮扶", "廉政建设", "参加组织生活")
 GOALS = [
@@ -28,11 +24,7 @@ SCREENS = ({"width": 390, "height": 844}, {"width": 1440, "height": 900})
 @pytest.fixture
 def player(site: Site) -> Player:
     """People who act without a browser, to bring the installation to where a test begins."""
-    database = Database(site.engine.settings.database_url)
-    with database.read() as session:
-        people = {person.name: person.id for person in session.scalars(select(Person))}
-    database.close()
-    return Player(lambda: nullcontext(site.engine), people=people, units={})
+    return demo_player(site.engine)
 
 
 def commit(player: Player, member: str, *, signed: bool) -> None:
