@@ -302,9 +302,9 @@ class Process:
         start = next(
             (e for e in self.model.elements.values() if e.kind == "startEvent" and e.scope == scope), None
         )
-        if start is None or len(start.flows) != 1:
+        if start is None or len(start.outgoing) != 1:
             return None
-        first = self.model.elements.get(start.flows[0])
+        first = self.model.elements.get(start.outgoing[0].target)
         if first is None or first.kind != "userTask" or first.is_fanout:
             return None
         watched = any(e.attached_to == first.id for e in self.model.elements.values())

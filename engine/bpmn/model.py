@@ -105,11 +105,85 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class StandardLoop:
+    """Standard loop characteristics: the activity runs again while ``condition`` (FEEL) is true.
+
+    :ivar before: the condition is tested before each round, so that there may be none at all
+    :ivar maximum: no more rounds than this, whatever the condition says
+    """
+
+    condition: str | None
+    before: bool
+    maximum: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdHoc:
+    """An ad-hoc sub-process: which of its activities run, how often and in what order is decided while it runs.
+
+    :ivar activities: FEEL -> the ids of those that open by themselves; None: each that has no incoming flow
+    :ivar condition: FEEL; the sub-process is complete when it is true after one of its activities ended. None: when none is active
+    :ivar cancels: on completion, what is still active is cancelled; otherwise it is waited for
+    """
+
+    sequential: bool
+    activities: str | None
+    condition: str | None
+    cancels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventDefinition:
+    """What an event waits for, or what it throws.
+
+    :ivar kind: ``timer``, ``message``, ``signal``, ``error``, ``escalation``, ``conditional``, ``link``, ``compensation``,
+        ``cancel`` or ``terminate``
+    :ivar name: the message's, signal's or link's name; the error's or escalation's code (None catches every one)
+    :ivar timer: (``timeDate``, ``timeDuration`` or ``timeCycle``; expression)
+    :ivar condition: FEEL of a conditional event
+    :ivar correlation: expression -> the key by which a message finds its receiver; None for a message that needs none
+    :ivar activity: of a compensation throw event: the one activity to be compensated; None for all of the scope
+    """
+
+    kind: str
+    name: str | None = None
+    timer: tuple[str, str] | None = None
+    condition: str | None = None
+    correlation: str | None = None
+    activity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A sequence flow.
+
+    :ivar condition: FEEL; None for one without a condition
+    :ivar default: taken when no condition of its siblings holds
+    """
+
+    id: str
+    source: str
+    target: str
+    condition: str | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Element:
     """One flow node.
 
     :ivar kind: BPMN's local tag name, such as ``userTask``
     :ivar scope: the id of the process or sub-process that holds it
+    :ivar event: of events, and of send and receive tasks (a message); None for an event without a trigger
+    :ivar interrupting: of boundary events and of start events of event sub-processes
+    :ivar triggered: an event sub-process
+    :ivar compensates: a compensation handler: no flow leads to it, a compensation boundary event's association does
+    :ivar handler: of a compensation boundary event: the id of its handler
+    :ivar activation: FEEL of a complex gateway; sees ``activationCount``
+    :ivar lane: the name of the innermost lane that holds it
+    :ivar inputs: name -> expression: what an operation, a called process or a thrown message is given
+    :ivar outputs: name -> expression: what becomes of the results of an operation (``result``), of a called process, of a
+        completed user task (its form's values), of a caught message or signal (its payload)
     :ivar renews: of a start event: (ledger, variable); the process renews rows of that ledger (``engine.renewals``), and its
         start form sees those that the person may choose from in the variable
     """
@@ -132,13 +206,25 @@ class Element:
     decision: tuple[str, str, str] | None = None
     called: str | None = None
     loop: Loop | None = None
+    standard_loop: StandardLoop | None = None
+    adhoc: AdHoc | None = None
     starter_posts: tuple[str, ...] = ()
     starter_member: bool = False
     renews: tuple[str, str] | None = None
     attached_to: str | None = None
     interrupting: bool = True
-    timer: tuple[str, str] | None = None
-    flows: tuple[str, ...] = ()
+    event: EventDefinition | None = None
+    triggered: bool = False
+    compensates: bool = False
+    handler: str | None = None
+    activation: str | None = None
+    lane: str | None = None
+    incoming: tuple[Flow, ...] = ()
+    outgoing: tuple[Flow, ...] = ()
+
+    @property
+    def timer(self) -> tuple[str, str] | None:
+        return self.event.timer if self.event is not None else None
 
     @property
     def is_fanout(self) -> bool:
@@ -162,7 +248,9 @@ class Model:
 
     @property
     def start(self) -> Element:
-        return next(e for e in self.elements.values() if e.kind == "startEvent" and e.scope == self.key)
+        """The start event without a trigger; where there is none, the first."""
+        starts = [e for e in self.elements.values() if e.kind == "startEvent" and e.scope == self.key]
+        return next((e for e in starts if e.event is None), starts[0])
 
     def references(self) -> dict[str, set[str]]:
         """What the deployment must pin: kind of resource -> literal names."""

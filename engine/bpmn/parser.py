@@ -6,7 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
-from engine.bpmn.model import Assignment, Element, Loop, Model, SignatureRequest
+from engine.bpmn.model import (
+    AdHoc,
+    Assignment,
+    Element,
+    EventDefinition,
+    Flow,
+    Loop,
+    Model,
+    SignatureRequest,
+    StandardLoop,
+)
 from engine.errors import Finding, Refused
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -117,8 +127,8 @@ def parse(root: etree._Element) -> Model:
         findings.append(Finding("ids", "流程没有编号（id）。"))
     if findings:
         raise Refused(findings)
-    leaving = exits(process)
-    elements = {e.id: e for e in (_element(node, leaving) for node in flow_nodes(process))}
+    diagram = _Diagram(root, process)
+    elements = {e.id: e for e in (diagram.element(node) for node in flow_nodes(process))}
     if not any(e.kind == "startEvent" and e.scope == key for e in elements.values()):
         raise Refused([Finding("start", "流程没有开始事件。", key)])
     settings = _extension(process, "process")
@@ -164,77 +174,181 @@ def exits(root: etree._Element) -> dict[tuple[str | None, str | None], list[etre
     return found
 
 
-def _element(
-    node: etree._Element, leaving: Mapping[tuple[str | None, str | None], list[etree._Element]]
-) -> Element:
-    parent = node.getparent()
-    assert parent is not None
-    kind = local(node)
-    signature = _extension(node, "signature")
-    decision = _extension(node, "decision")
-    operation = _extension(node, "operation")
-    starter = _extension(node, "starter")
-    renews = _extension(node, "renews")
-    return Element(
-        id=node.get("id", ""),
-        kind=kind,
-        name=(node.get("name") or "").strip(),
-        scope=parent.get("id", ""),
-        form=_value(node, "form", "ref"),
-        assignment=tuple(
-            Assignment(
-                a.get("person"),
-                _words(a.get("post")),
-                a.get("unit"),
-                _words(a.get("otherwise")),
-                a.get("exclude"),
+class _Diagram:
+    """What an element refers to elsewhere in the file, looked up once: flows, messages, lanes, associations."""
+
+    def __init__(self, root: etree._Element, process: etree._Element) -> None:
+        self._leaving = exits(process)
+        self._arriving: dict[tuple[str | None, str | None], list[etree._Element]] = {}
+        for flow in process.iter(bpmn("sequenceFlow")):
+            parent = flow.getparent()
+            if parent is not None:
+                self._arriving.setdefault((parent.get("id"), flow.get("targetRef")), []).append(flow)
+        self._named = {
+            node.get("id", ""): node
+            for kind in ("message", "signal", "error", "escalation")
+            for node in root.findall(bpmn(kind))
+        }
+        self._lanes = {
+            (ref.text or "").strip(): lane.get("name") or lane.get("id") or ""
+            for lane in process.iter(bpmn("lane"))
+            for ref in lane.findall(bpmn("flowNodeRef"))
+        }
+        self._handlers = {
+            one.get("sourceRef", ""): one.get("targetRef", "") for one in process.iter(bpmn("association"))
+        }
+
+    def element(self, node: etree._Element) -> Element:
+        parent = node.getparent()
+        assert parent is not None
+        identity, scope = node.get("id", ""), parent.get("id", "")
+        kind = local(node)
+        signature = _extension(node, "signature")
+        decision = _extension(node, "decision")
+        operation = _extension(node, "operation")
+        starter = _extension(node, "starter")
+        renews = _extension(node, "renews")
+        return Element(
+            id=identity,
+            kind=kind,
+            name=(node.get("name") or "").strip(),
+            scope=scope,
+            form=_value(node, "form", "ref"),
+            assignment=tuple(
+                Assignment(
+                    a.get("person"),
+                    _words(a.get("post")),
+                    a.get("unit"),
+                    _words(a.get("otherwise")),
+                    a.get("exclude"),
+                )
+                for a in _extensions(node, "assignment")
+            ),
+            title=_value(node, "title"),
+            due=_value(node, "due"),
+            document=_value(node, "document"),
+            signature=None
+            if signature is None
+            else SignatureRequest(
+                signature.get("document", ""),
+                signature.get("slot", ""),
+                signature.get("capacity"),
+                signature.get("required"),
+                signature.get("deferred") == "true",
+                _words(signature.get("attestors")),
+            ),
+            result=_value(node, "result", "variable"),
+            opinion_required=_value(node, "opinion", "required"),
+            operation=None if operation is None else operation.get("name"),
+            inputs={
+                i.get("name", ""): i.get("value", "")
+                for i in [
+                    *(operation.findall(lvze("input")) if operation is not None else ()),
+                    *_extensions(node, "input"),
+                ]
+            },
+            outputs={
+                o.get("name", ""): o.get("value", "")
+                for o in [
+                    *(operation.findall(lvze("output")) if operation is not None else ()),
+                    *_extensions(node, "output"),
+                ]
+            },
+            decision=None
+            if decision is None
+            else (decision.get("ref", ""), decision.get("decision", ""), decision.get("result", "")),
+            called=node.get("calledElement") if kind == "callActivity" else None,
+            loop=_loop(node),
+            starter_posts=_words(starter.get("post")) if starter is not None else (),
+            starter_member=starter is not None and starter.get("member") == "true",
+            renews=None if renews is None else (renews.get("ledger", ""), renews.get("variable", "")),
+            standard_loop=_standard_loop(node),
+            adhoc=_adhoc(node) if kind == "adHocSubProcess" else None,
+            attached_to=node.get("attachedToRef"),
+            interrupting=node.get("isInterrupting" if kind == "startEvent" else "cancelActivity", "true")
+            == "true",
+            event=self._event(node),
+            triggered=node.get("triggeredByEvent") == "true",
+            compensates=node.get("isForCompensation") == "true",
+            handler=self._handlers.get(identity),
+            activation=_text(node, "activationCondition") if kind == "complexGateway" else None,
+            lane=self._lanes.get(identity),
+            incoming=tuple(self._flows(self._arriving, scope, identity)),
+            outgoing=tuple(self._flows(self._leaving, scope, identity, node.get("default"))),
+        )
+
+    def _flows(
+        self,
+        found: Mapping[tuple[str | None, str | None], list[etree._Element]],
+        scope: str,
+        identity: str,
+        default: str | None = None,
+    ) -> Iterator[Flow]:
+        for flow in found.get((scope, identity), ()):
+            condition = _text(flow, "conditionExpression")
+            yield Flow(
+                flow.get("id", ""),
+                flow.get("sourceRef", ""),
+                flow.get("targetRef", ""),
+                condition,
+                flow.get("id") == default,
             )
-            for a in _extensions(node, "assignment")
-        ),
-        title=_value(node, "title"),
-        due=_value(node, "due"),
-        document=_value(node, "document"),
-        signature=None
-        if signature is None
-        else SignatureRequest(
-            signature.get("document", ""),
-            signature.get("slot", ""),
-            signature.get("capacity"),
-            signature.get("required"),
-            signature.get("deferred") == "true",
-            _words(signature.get("attestors")),
-        ),
-        result=_value(node, "result", "variable"),
-        opinion_required=_value(node, "opinion", "required"),
-        operation=None if operation is None else operation.get("name"),
-        inputs={
-            i.get("name", ""): i.get("value", "")
-            for i in [
-                *(operation.findall(lvze("input")) if operation is not None else ()),
-                *_extensions(node, "input"),
-            ]
-        },
-        outputs={
-            o.get("name", ""): o.get("value", "")
-            for o in [
-                *(operation.findall(lvze("output")) if operation is not None else ()),
-                *_extensions(node, "output"),
-            ]
-        },
-        decision=None
-        if decision is None
-        else (decision.get("ref", ""), decision.get("decision", ""), decision.get("result", "")),
-        called=node.get("calledElement") if kind == "callActivity" else None,
-        loop=_loop(node),
-        starter_posts=_words(starter.get("post")) if starter is not None else (),
-        starter_member=starter is not None and starter.get("member") == "true",
-        renews=None if renews is None else (renews.get("ledger", ""), renews.get("variable", "")),
-        attached_to=node.get("attachedToRef"),
-        interrupting=node.get("cancelActivity", "true") == "true",
-        timer=_timer(node),
-        flows=tuple(
-            flow.get("targetRef", "") for flow in leaving.get((parent.get("id"), node.get("id")), ())
-        ),
+
+    def _event(self, node: etree._Element) -> EventDefinition | None:
+        ours = _extension(node, "message")
+        correlation = ours.get("correlation") if ours is not None else None
+        if local(node) in ("sendTask", "receiveTask"):
+            reference = node.get("messageRef")
+            return (
+                EventDefinition("message", self._name(reference), correlation=correlation)
+                if reference
+                else None
+            )
+        definition = next((child for child in node if local(child).endswith("EventDefinition")), None)
+        if definition is None:
+            return None
+        kind = local(definition).removesuffix("EventDefinition")
+        kind = "compensation" if kind == "compensate" else kind
+        return EventDefinition(
+            kind,
+            name=definition.get("name") if kind == "link" else self._name(definition.get(f"{kind}Ref")),
+            timer=_timer(definition) if kind == "timer" else None,
+            condition=_text(definition, "condition") if kind == "conditional" else None,
+            correlation=correlation,
+            activity=definition.get("activityRef") if kind == "compensation" else None,
+        )
+
+    def _name(self, reference: str | None) -> str | None:
+        """The name of a message or signal, the code of an error or escalation; the id where it has none."""
+        node = self._named.get((reference or "").split(":")[-1])
+        if node is None:
+            return None
+        code = node.get(f"{local(node)}Code") if local(node) in ("error", "escalation") else None
+        return code or node.get("name") or node.get("id")
+
+
+def _text(node: etree._Element, tag: str) -> str | None:
+    return (node.findtext(bpmn(tag)) or "").strip() or None
+
+
+def _standard_loop(node: etree._Element) -> StandardLoop | None:
+    found = node.find(bpmn("standardLoopCharacteristics"))
+    if found is None:
+        return None
+    maximum = found.get("loopMaximum", "")
+    return StandardLoop(
+        _text(found, "loopCondition"),
+        found.get("testBefore") == "true",
+        int(maximum) if maximum.isdecimal() else None,
+    )
+
+
+def _adhoc(node: etree._Element) -> AdHoc:
+    return AdHoc(
+        node.get("ordering") == "Sequential",
+        _value(node, "adHoc", "activities"),
+        _text(node, "completionCondition"),
+        node.get("cancelRemainingInstances", "true") == "true",
     )
 
 
@@ -256,10 +370,7 @@ def _loop(node: etree._Element) -> Loop | None:
     )
 
 
-def _timer(node: etree._Element) -> tuple[str, str] | None:
-    definition = node.find(bpmn("timerEventDefinition"))
-    if definition is None:
-        return None
+def _timer(definition: etree._Element) -> tuple[str, str]:
     for kind in ("timeDate", "timeDuration", "timeCycle"):
         text = definition.findtext(bpmn(kind))
         if text is not None:

@@ -16,7 +16,7 @@ def check(case: Case) -> Iterator[Finding]:
     for elements in case.by_scope.values():
         yield from _reachable(elements)
     for element in case.model.elements.values():
-        if not element.flows and element.kind not in _LAST and element.kind != "intermediateThrowEvent":
+        if not element.outgoing and element.kind not in _LAST and element.kind != "intermediateThrowEvent":
             yield Finding(
                 "structure", "这里没有出口，流程会在此悄然停下；请连到下一步或结束事件。", element.id
             )
@@ -37,7 +37,7 @@ def _reachable(elements: list[Element]) -> Iterator[Finding]:
         if here in seen or here not in by_id:
             continue
         seen.add(here)
-        todo += by_id[here].flows
+        todo += (flow.target for flow in by_id[here].outgoing)
         todo += attached.get(here, ())
     for element in elements:
         if element.id not in seen:
