@@ -8,7 +8,7 @@ connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
     target_metadata=tables.metadata,
-    render_as_batch=connection.dialect.name == "sqlite",
+    render_as_batch=True,  # SQLite knows no other way to change a column
     compare_type=True,
     user_module_prefix="database.",
 )
