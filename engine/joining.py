@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from engine import fanout, instances, stepping
+from engine import fanout, instances, jobs, stepping
 from engine.arrivals import Arrival
 from engine.bpmn.execution import Complete, Throw
 from engine.bpmn.model import Element, evaluate
@@ -19,8 +19,23 @@ from engine.jobs import Job
 from engine.runtime import Runtime
 
 
-def start_children(runtime: Runtime, session: Session, job: Job, at: datetime) -> None:
+def start_children(runtime: Runtime, job: Job, at: datetime) -> None:
     """A job of kind ``children``: the first step of each child of a chunk."""
+    with runtime.database.write() as session:
+        _start_children(runtime, session, job, at)
+        jobs.finish(session, job)
+
+
+def drain(runtime: Runtime, job: Job, at: datetime) -> None:
+    """A job of kind ``fanout``: count what has arrived, and end with the fan-out or wait for more."""
+    with runtime.database.write() as session:
+        if _drain(runtime, session, job, at):
+            jobs.finish(session, job)
+        else:
+            jobs.park(session, job)
+
+
+def _start_children(runtime: Runtime, session: Session, job: Job, at: datetime) -> None:
     row = session.get_one(Fanout, job.fanout_id)
     loaded = runtime.definitions.get(session, row.definition_id)
     table = ProcessInstance
@@ -30,7 +45,7 @@ def start_children(runtime: Runtime, session: Session, job: Job, at: datetime) -
             stepping.begin(runtime, session, loaded, child, own, given=given, by=None, at=at)
 
 
-def drain(runtime: Runtime, session: Session, job: Job, at: datetime) -> bool:
+def _drain(runtime: Runtime, session: Session, job: Job, at: datetime) -> bool:
     """Count what has arrived; close the fan-out and resume the parent when it is complete. True when it is closed."""
     parent = instances.get(session, job.instance_id, lock=True)
     row = session.get_one(Fanout, job.fanout_id, with_for_update=WRITING)
