@@ -168,6 +168,10 @@ class Flow:
     default: bool = False
 
 
+#: what a designer may switch on or off at a user task: 驳回, 加签与减签, 转办, 委派, 撤回, 抄送, 催办
+OPERATIONS = ("reject", "add", "transfer", "delegate", "withdraw", "carbon", "nudge")
+
+
 @dataclass(frozen=True, slots=True)
 class Element:
     """One flow node.
@@ -184,6 +188,7 @@ class Element:
     :ivar inputs: name -> expression: what an operation, a called process or a thrown message is given
     :ivar outputs: name -> expression: what becomes of the results of an operation (``result``), of a called process, of a
         completed user task (its form's values), of a caught message or signal (its payload)
+    :ivar operations: of a user task: those of ``OPERATIONS`` that its diagram names; None where it names none (``permits``)
     :ivar renews: of a start event: (ledger, variable); the process renews rows of that ledger (``engine.renewals``), and its
         start form sees those that the person may choose from in the variable
     """
@@ -200,6 +205,7 @@ class Element:
     signature: SignatureRequest | None = None
     result: str | None = None
     opinion_required: str | None = None
+    operations: frozenset[str] | None = None
     operation: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -225,6 +231,12 @@ class Element:
     @property
     def timer(self) -> tuple[str, str] | None:
         return self.event.timer if self.event is not None else None
+
+    def permits(self, operation: str) -> bool:
+        """Where the diagram says nothing, everything but handing a signature over to a person whom it does not name."""
+        if self.operations is None:
+            return operation != "transfer" or self.signature is None
+        return operation in self.operations
 
     @property
     def is_fanout(self) -> bool:

@@ -47,7 +47,8 @@ EVENTS = frozenset(
     ["startEvent", "endEvent", "intermediateCatchEvent", "intermediateThrowEvent", "boundaryEvent"]
 )
 FLOW_NODES = ACTIVITIES | GATEWAYS | EVENTS
-SCOPES = frozenset({"process", "subProcess", "transaction", "adHocSubProcess"})
+SUB_PROCESSES = frozenset({"subProcess", "transaction", "adHocSubProcess"})
+SCOPES = SUB_PROCESSES | {"process"}
 
 
 def bpmn(tag: str) -> str:
@@ -206,6 +207,7 @@ class _Diagram:
         signature = _extension(node, "signature")
         decision = _extension(node, "decision")
         operation = _extension(node, "operation")
+        permitted = _value(node, "operations", "allow")
         starter = _extension(node, "starter")
         renews = _extension(node, "renews")
         return Element(
@@ -239,6 +241,7 @@ class _Diagram:
             ),
             result=_value(node, "result", "variable"),
             opinion_required=_value(node, "opinion", "required"),
+            operations=None if permitted is None else frozenset(_words(permitted)),
             operation=None if operation is None else operation.get("name"),
             inputs={
                 i.get("name", ""): i.get("value", "")
