@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from engine.errors import SettingsError
+from engine.working_time import DEFAULT, OFFICE_HOURS, Hours, hours_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Settings:
     :ivar passphrase: encrypts private keys at rest
     :ivar port: TCP port of ``lvze serve``, on loopback
     :ivar workers: threads that run jobs inside the server; 0 leaves them to ``lvze worker``
+    :ivar office_hours: when a working day is worked, Asia/Shanghai
     """
 
     home: Path
@@ -32,6 +34,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8168
     workers: int = 2
+    office_hours: Hours = DEFAULT
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -58,6 +61,7 @@ class Settings:
             host=environ.get("LVZE_HOST", "127.0.0.1"),
             port=_number(environ, "LVZE_PORT", 8168, 1, 65535),
             workers=_number(environ, "LVZE_WORKERS", 2, 0, 64),
+            office_hours=_office_hours(environ),
         )
 
 
@@ -79,6 +83,16 @@ def _number(environ: Mapping[str, str], name: str, default: int, low: int, high:
     if not text.isdecimal() or not low <= int(text) <= high:
         raise SettingsError("setting", f"{name} 应是 {low} 到 {high} 之间的整数，现在是“{text}”。")
     return int(text)
+
+
+def _office_hours(environ: Mapping[str, str]) -> Hours:
+    text = environ.get("LVZE_OFFICE_HOURS") or OFFICE_HOURS
+    try:
+        return hours_of(text)
+    except ValueError:
+        raise SettingsError(
+            "setting", f"LVZE_OFFICE_HOURS 应是先后不重叠的时段，如 {OFFICE_HOURS}，现在是“{text}”。"
+        ) from None
 
 
 def _secret(environ: Mapping[str, str], home: Path, name: str, file: str) -> str:
