@@ -92,6 +92,60 @@ class SignatureRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What a fan-out counts of its children, as they come to their end.
+
+    :ivar condition: FEEL over the child's variables; only those count for which it is true. None: all
+    :ivar weight: FEEL over the child's variables: how much one counts; 1 where there is none
+    """
+
+    name: str
+    condition: str | None = None
+    weight: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voting:
+    """The rule of a vote, declared on a multi-instance user task (``engine.votes``).
+
+    :ivar kind: ``all`` (会签), ``any`` (或签: the first decision) or ``ratio`` (票签, 比例签)
+    :ivar field: the form's field that holds the decision
+    :ivar agree: values of the field that agree; ``reject`` and ``abstain`` likewise. Where no value rejects by name, each other
+        one does; otherwise what is none of them is an invalid ballot (无效票)
+    :ivar threshold: expression -> what the agreeing ones have to reach: a share of ``of``, or by ``measure`` a number
+    :ivar measure: ``share``, ``heads`` (persons) or ``weight``
+    :ivar of: what a share is taken of: ``应到`` (the electorate), ``实到`` (who handed in a ballot), ``有效票``
+    :ivar abstention: an abstention is a ``valid`` or an ``invalid`` ballot
+    :ivar tie: the threshold is met exactly: ``pass`` or ``fail``
+    :ivar quorum: expression -> the share of 应到, by heads, that has to take part
+    :ivar weight: expression over the item -> a voter's weight; 1 where there is none
+    :ivar early: what may end the vote before everybody has voted: ``fail`` (passing has become impossible), ``both`` or ``none``
+    :ivar secret: nobody finds out who voted how, not even from the database
+    :ivar franchise: ``members``: full members of the Party only, not 预备党员; ``everyone``
+    :ivar until: expression -> a moment, date or span: the vote ends then with whoever has voted
+    :ivar result: the variable that takes the result
+    """
+
+    kind: str
+    field: str
+    agree: tuple[str, ...]
+    reject: tuple[str, ...]
+    abstain: tuple[str, ...]
+    threshold: str
+    measure: str
+    of: str
+    abstention: str
+    tie: str
+    quorum: str | None
+    weight: str | None
+    early: str
+    secret: bool
+    franchise: str
+    until: str | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """Multi-instance characteristics; ``collection`` and ``cardinality`` are expressions, exactly one is set."""
 
@@ -102,6 +156,7 @@ class Loop:
     output: str | None = None
     outputs: str | None = None
     condition: str | None = None
+    tallies: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +267,7 @@ class Element:
     decision: tuple[str, str, str] | None = None
     called: str | None = None
     loop: Loop | None = None
+    vote: Voting | None = None
     standard_loop: StandardLoop | None = None
     adhoc: AdHoc | None = None
     starter_posts: tuple[str, ...] = ()

@@ -16,6 +16,8 @@ from engine.bpmn.model import (
     Model,
     SignatureRequest,
     StandardLoop,
+    Tally,
+    Voting,
 )
 from engine.errors import Finding, Refused
 
@@ -262,6 +264,7 @@ class _Diagram:
             else (decision.get("ref", ""), decision.get("decision", ""), decision.get("result", "")),
             called=node.get("calledElement") if kind == "callActivity" else None,
             loop=_loop(node),
+            vote=_vote(node),
             starter_posts=_words(starter.get("post")) if starter is not None else (),
             starter_member=starter is not None and starter.get("member") == "true",
             renews=None if renews is None else (renews.get("ledger", ""), renews.get("variable", "")),
@@ -370,6 +373,37 @@ def _loop(node: etree._Element) -> Loop | None:
         output=ours.get("output") if ours is not None else None,
         outputs=ours.get("outputs") if ours is not None else None,
         condition=condition.strip() if condition and condition.strip() else None,
+        tallies=tuple(
+            Tally(tally.get("name", ""), tally.get("condition"), tally.get("weight"))
+            for tally in (ours.findall(lvze("tally")) if ours is not None else ())
+        ),
+    )
+
+
+def _vote(node: etree._Element) -> Voting | None:
+    found = _extension(node, "vote")
+    if found is None:
+        return None
+    kind, measure = found.get("kind", "all"), found.get("measure", "share")
+    secret, share = found.get("secret") == "true", kind == "ratio" and measure == "share"
+    return Voting(
+        kind=kind,
+        field=found.get("field", ""),
+        agree=_words(found.get("agree", "同意")),
+        reject=_words(found.get("reject")),
+        abstain=_words(found.get("abstain")),
+        threshold="1" if kind == "all" else found.get("threshold", "0.5"),
+        measure="share" if kind == "all" else measure,
+        of=found.get("of", "应到"),
+        abstention=found.get("abstention", "valid"),
+        tie=found.get("tie", "fail") if share else "pass",
+        quorum=found.get("quorum"),
+        weight=found.get("weight"),
+        early=found.get("early", "none" if secret else "fail"),
+        secret=secret,
+        franchise=found.get("franchise", "members" if kind == "ratio" else "everyone"),
+        until=found.get("until"),
+        result=found.get("result"),
     )
 
 
