@@ -240,6 +240,7 @@ class Element:
     :ivar handler: of a compensation boundary event: the id of its handler
     :ivar activation: FEEL of a complex gateway; sees ``activationCount``
     :ivar lane: the name of the innermost lane that holds it
+    :ivar retry: of a service task: the waits before its second, third ... attempt, as ISO-8601 durations; None: the engine's own
     :ivar inputs: name -> expression: what an operation, a called process or a thrown message is given
     :ivar outputs: name -> expression: what becomes of the results of an operation (``result``), of a called process, of a
         completed user task (its form's values), of a caught message or signal (its payload)
@@ -262,6 +263,7 @@ class Element:
     opinion_required: str | None = None
     operations: frozenset[str] | None = None
     operation: str | None = None
+    retry: tuple[str, ...] | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     decision: tuple[str, str, str] | None = None

@@ -210,6 +210,7 @@ class _Diagram:
         decision = _extension(node, "decision")
         operation = _extension(node, "operation")
         permitted = _value(node, "operations", "allow")
+        schedule = _value(node, "retry", "schedule")
         starter = _extension(node, "starter")
         renews = _extension(node, "renews")
         return Element(
@@ -245,6 +246,7 @@ class _Diagram:
             opinion_required=_value(node, "opinion", "required"),
             operations=None if permitted is None else frozenset(_words(permitted)),
             operation=None if operation is None else operation.get("name"),
+            retry=None if schedule is None else _words(schedule),
             inputs={
                 i.get("name", ""): i.get("value", "")
                 for i in [
