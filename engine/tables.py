@@ -11,7 +11,11 @@ from engine import (  # noqa: F401
     instances,
     jobs,
     ledgers,
+    local_days,
+    messages,
     notifications,
+    subscriptions,
+    suspension,
     work_items,
 )
 from engine.database import Table

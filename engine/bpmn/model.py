@@ -13,6 +13,7 @@ from typing import Any
 from engine import feel
 from engine.clock import SHANGHAI, local
 from engine.errors import NotExecutable
+from engine.working_time import Calendar, Deadline, Span
 
 
 def resolve(
@@ -52,6 +53,57 @@ def moment(value: Any, now: datetime) -> datetime | None:
     if isinstance(value, date):  # the day itself still counts
         return datetime.combine(value + timedelta(days=1), time(), SHANGHAI)
     return None
+
+
+def deadline(value: Any, now: datetime, calendar: Calendar) -> Deadline | None:
+    """When a time limit is over: a text such as ``5 工作日`` or ``P5D``, or whatever ``moment`` knows."""
+    if isinstance(value, str):
+        if (span := Span.parse(value)) is not None:
+            return calendar.after(now, span)
+        value = evaluate('@"' + value.strip().strip('"').replace('"', "") + '"', {}, now)
+    found = moment(value, now)
+    return None if found is None else Deadline(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Who is told of a deadline; where nothing is said, whoever may do the task.
+
+    :ivar person: expression -> persons' ids
+    :ivar posts: the holders of any of these posts
+    :ivar unit: expression -> the unit at which the posts are held; None: the unit whose posts the task is assigned to
+    :ivar superior: the posts are those of that unit's superior
+    """
+
+    person: str | None = None
+    posts: tuple[str, ...] = ()
+    unit: str | None = None
+    superior: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A notification before a user task's deadline.
+
+    :ivar before: how long before, such as ``1 工作日``
+    """
+
+    before: str
+    to: Recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """What happens when a user task is overdue.
+
+    :ivar after: how long after its deadline, such as ``2 工作日``
+    :ivar action: ``notify`` the recipients; ``reassign`` the task to them; ``throw`` the escalation ``code`` at the task
+    """
+
+    after: str
+    action: str
+    code: str | None
+    to: Recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +309,8 @@ class Element:
     assignment: tuple[Assignment, ...] = ()
     title: str | None = None
     due: str | None = None
+    reminders: tuple[Reminder, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
     document: str | None = None
     signature: SignatureRequest | None = None
     result: str | None = None

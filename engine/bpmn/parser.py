@@ -10,10 +10,13 @@ from engine.bpmn.model import (
     AdHoc,
     Assignment,
     Element,
+    Escalation,
     EventDefinition,
     Flow,
     Loop,
     Model,
+    Recipients,
+    Reminder,
     SignatureRequest,
     StandardLoop,
     Tally,
@@ -231,6 +234,26 @@ class _Diagram:
             ),
             title=_value(node, "title"),
             due=_value(node, "due"),
+            reminders=tuple(
+                Reminder(
+                    r.get("before", ""),
+                    Recipients(
+                        r.get("person"), _words(r.get("post")), r.get("unit"), r.get("superior") == "true"
+                    ),
+                )
+                for r in _extensions(node, "reminder")
+            ),
+            escalations=tuple(
+                Escalation(
+                    e.get("after", ""),
+                    e.get("action", "notify"),
+                    e.get("code"),
+                    Recipients(
+                        e.get("person"), _words(e.get("post")), e.get("unit"), e.get("superior") == "true"
+                    ),
+                )
+                for e in _extensions(node, "escalation")
+            ),
             document=_value(node, "document"),
             signature=None
             if signature is None
