@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import blobs, dmn, forms, ledgers, rules, values
@@ -55,7 +55,6 @@ class ProcessDefinition(Table):
     bpmn_digest: Mapped[str] = mapped_column(ForeignKey("blob.digest"))
     resources: Mapped[dict[str, str]] = mapped_column(Values)
     called: Mapped[dict[str, int]] = mapped_column(Values)
-    spec: Mapped[str] = mapped_column(Text, deferred=True)
     findings: Mapped[list[Any]] = mapped_column(Values)
     deployed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -68,7 +67,7 @@ def lint(session: Session, files: Mapping[str, bytes]) -> list[Finding]:
         return refused.findings
 
 
-def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[Finding], str, bytes]:
+def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[Finding], bytes]:
     diagrams = [name for name in files if name.endswith(".bpmn")]
     if len(diagrams) != 1:
         raise Refused(
@@ -79,8 +78,7 @@ def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[
     findings = rules.check(parse_xml(files[name]), files, known)
     if any(finding.severity == "error" for finding in findings):
         raise Refused(findings)
-    process, spec = Process.compile(files[name])
-    return process, findings, spec, files[name]
+    return Process.compile(files[name]), findings, files[name]
 
 
 def deploy(
@@ -90,7 +88,7 @@ def deploy(
 
     :raises Refused: findings; nothing was deployed
     """
-    process, findings, spec, diagram = _check(session, files)
+    process, findings, diagram = _check(session, files)
     model = process.model
     references = model.references()
     pinned = {name for kind in ("form", "decision", "template", "ledger") for name in references[kind]}
@@ -118,7 +116,6 @@ def deploy(
         bpmn_digest=bpmn_digest,
         resources=resources,
         called=called,
-        spec=spec,
         findings=[
             {"rule": f.rule, "message": f.message, "element": f.element, "severity": f.severity}
             for f in findings
@@ -182,7 +179,7 @@ class Loaded:
         # A copy that belongs to no session: this object outlives the transaction that first asked for it.
         columns = [column.key for column in ProcessDefinition.__table__.columns]
         self.definition = ProcessDefinition(**{name: getattr(definition, name) for name in columns})
-        self.process = Process.restore(blobs.get(session, definition.bpmn_digest), definition.spec)
+        self.process = Process.compile(blobs.get(session, definition.bpmn_digest))
         content = {name: blobs.get(session, digest) for name, digest in definition.resources.items()}
         self.forms = {name: forms.load(data) for name, data in content.items() if name.endswith(".form.json")}
         self._tables = dmn.Folder(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from engine import assignment, fanout, feel, history, instances, work_items
+from engine import assignment, fanout, feel, history, instances, service_tasks, suspension, work_items
 from engine.arrivals import Arrival
 from engine.bpmn.execution import Action, Context, Decided, Opened, Step
 from engine.bpmn.model import Element
@@ -34,12 +35,18 @@ def begin(
     given: Mapping[str, Any] | None = None,
     by: int | None,
     at: datetime,
+    cause: Entry | None = None,
 ) -> Step:
-    """The first step of an instance whose row exists."""
+    """The first step of an instance whose row exists.
+
+    :param cause: what set off the start event ``cause.element_id``; None for the start event without a trigger
+    """
     step = loaded.process.start(instance.scope, data, Context(at, loaded.decide, given or {}))
-    started = Entry(
-        "started", {"definition": loaded.definition.key, "version": loaded.definition.version}, by
-    )
+    said = {"definition": loaded.definition.key, "version": loaded.definition.version}
+    started = Entry("started", said, by)
+    if cause is not None:
+        said = {**said, "cause": cause.code, **cause.payload}
+        started = Entry("started", said, cause.person_id, element_id=cause.element_id)
     project(runtime, session, loaded, instance, step, [started], at=at)
     return step
 
@@ -56,7 +63,9 @@ def advance(
     """One action on an instance: load, step, project.
 
     :raises NotExecutable: the token cannot go on; the caller's transaction must not commit
+    :raises Conflict: the instance is suspended
     """
+    suspension.require_running(session, instance)
     loaded = runtime.definitions.get(session, instance.definition_id)
     assert instance.state is not None
     context = Context(at, loaded.decide, fanout.given(runtime, session, instance))
@@ -92,7 +101,7 @@ def project(
             new_jobs += fanout.open_(runtime, session, loaded, instance, opened, at=at)
             log.append(Entry("fanned-out", {"task": opened.task_id}, element_id=opened.element.id))
         elif opened.element.operation is not None:
-            new_jobs.append(_operation(instance, opened, at))
+            new_jobs.append(_operation(runtime, instance, opened, at))
         else:
             warnings: list[str] = []
             item = WorkItem(
@@ -122,7 +131,7 @@ def project(
     session.add_all(new_jobs)
     if step.ended:
         instance.ended_at = at
-        instance.outcome = step.error if step.error else "completed"
+        instance.outcome = step.outcome
         log.append(Entry("ended", {"outcome": instance.outcome}))
     history.append(session, instance.stream, instance, log, at)
     if (
@@ -158,13 +167,17 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (bool, int, Decimal, date, NoneType)) else feel.text_of(value)[:500]
 
 
-def _operation(instance: ProcessInstance, opened: Opened, at: datetime) -> Job:
+def _operation(runtime: Runtime, instance: ProcessInstance, opened: Opened, at: datetime) -> Job:
+    """What leaves the house waits for as long as the step before it can be undone without a trace."""
+    element = opened.element
+    outward = service_tasks.is_outward(element.operation or "", element.inputs)
     return Job(
         kind="operation",
+        key=secrets.token_hex(16),
         instance_id=instance.id,
         task_id=opened.task_id,
         element_id=opened.element.id,
-        due_at=at,
+        due_at=at + runtime.settings.undo if outward else at,
         created_at=at,
     )
 
@@ -192,18 +205,23 @@ def close(
     session.execute(delete(Job).where(Job.instance_id == instance.id, Job.task_id.in_(tasks)))
 
 
-def cancel(session: Session, instance_id: int, *, by: int, at: datetime) -> None:
-    """End an instance before its time, with everything below it. A fan-out counts it as arrived, with nothing to return."""
+def cancel(session: Session, instance_id: int, *, by: int, reason: str | None = None, at: datetime) -> None:
+    """End an instance before its time, suspended or not, with everything below it.
+
+    Work items, jobs and subscriptions go, running fan-outs close. The fan-out that it is a child of counts it as arrived, with nothing
+    to return. Documents and ledger entries stay as they are.
+    """
     instance = instances.get(session, instance_id, lock=True)
     if instance.ended_at is not None:
         return
-    instance.ended_at, instance.outcome = at, "cancelled"
+    instance.ended_at, instance.outcome, instance.unique_key = at, "cancelled", None
     if instance.fanout_id is not None:
         arrived = Arrival(
             fanout_id=instance.fanout_id, position=instance.position, outcome="cancelled", result=None, at=at
         )
         session.add(arrived)
-    history.append(session, instance.stream, instance, [Entry("ended", {"outcome": "cancelled"}, by)], at)
+    said = {"outcome": "cancelled", **({"reason": reason} if reason else {})}
+    history.append(session, instance.stream, instance, [Entry("ended", said, by)], at)
     fanout.end_below(session, instance.path, at)
 
 

@@ -1,48 +1,70 @@
 """One pure step of a process: state and an action in, a new state and what it means for the rows out.
 
-Nothing here touches a database or a clock. The engine loads the state, steps, and projects the ``Step`` into rows.
+Nothing here touches a database or a clock. The engine loads the state, steps, and projects the ``Step`` into rows. A preview is a step
+whose result is thrown away.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
-from SpiffWorkflow.bpmn import BpmnEvent, BpmnWorkflow
-from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
-from SpiffWorkflow.bpmn.serializer import BpmnWorkflowSerializer
-from SpiffWorkflow.bpmn.specs.defaults import BoundaryEvent
-from SpiffWorkflow.bpmn.specs.event_definitions import ErrorEventDefinition
 from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from engine import feel
 from engine.bpmn import state as states
-from engine.bpmn.model import Element, Model, evaluate, moment, resolve
-from engine.bpmn.normalise import normalise
+from engine.bpmn.graph import Graph
+from engine.bpmn.model import Element, Model
 from engine.bpmn.parser import parse, parse_xml
-from engine.bpmn.specs import CONVERTERS, Parser, Timer, WaitingTask
+from engine.bpmn.script import Context, Decide, Decided, Escalated, Script, Thrown, Warned
+from engine.bpmn.specs import Activity, SubProcess, specs_of
+from engine.bpmn.tokens import Run
 from engine.dmn import Decision
-from engine.errors import Finding, LvzeError, NotExecutable, Refused
+from engine.errors import LvzeError, NotExecutable
 
-#: (decision resource, decision, variables, business time) -> what came of it
-Decide = Callable[[str, str, Mapping[str, Any], datetime], Decision]
+__all__ = [
+    "Action",
+    "Assign",
+    "Compensate",
+    "Complete",
+    "Context",
+    "Decide",
+    "Decided",
+    "Escalated",
+    "Fire",
+    "Jump",
+    "Opened",
+    "Passed",
+    "Process",
+    "Receive",
+    "Reopen",
+    "Restart",
+    "Scheduled",
+    "Step",
+    "Subscribed",
+    "Throw",
+    "Thrown",
+    "Trigger",
+    "Warned",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A token now waits at an activity.
+    """A token now waits at an activity (or, after 驳回发起人, at the start event).
 
-    :ivar data: the token's variables, as the activity sees them
+    :ivar data: the variables, as the activity sees them
+    :ivar compensates: the task id of a completed fan-out, whose children are to be compensated
     """
 
     task_id: str
     element: Element
     data: dict[str, Any]
+    compensates: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +77,39 @@ class Scheduled:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """A decision was taken inside the step."""
+class Subscribed:
+    """A token now waits for a message or a signal.
 
+    :ivar kind: ``message`` or ``signal``
+    :ivar correlation: the key that the message must carry; None for one without
+    """
+
+    task_id: str
     element: Element
-    decision: str
-    found: Decision
+    kind: str
+    name: str
+    correlation: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """A flow's condition was neither true nor false, so the flow was not taken.
-
-    :ivar element_id: the gateway
-    :ivar warnings: full sentences that quote the condition
-    """
+class Passed:
+    """An activity that was completed on a token's way."""
 
     element_id: str
-    warnings: list[str]
+    task_id: str
 
 
 @dataclass(slots=True)
 class Step:
     """What one action did.
 
-    :ivar state: the new state, or the text that was loaded when nothing changed
-    :ivar cancelled: tasks that waited before and no longer do, without having been completed by this action
-    :ivar unscheduled: timers that no longer wait
+    :ivar state: the new state
+    :ivar cancelled: activities that waited before and no longer do, without having been completed by this action
+    :ivar unscheduled: timers that no longer wait, ``unsubscribed`` messages and signals
     :ivar passed: elements that were completed, in order
+    :ivar outcome: ``completed``, ``terminated``, ``error:CODE`` when it ended with an error that nothing inside caught, ``cancel``
+        when it is a transaction that was cancelled; None while it runs
     :ivar data: the variables of an instance that has ended
-    :ivar error: ``error:CODE`` when it ended with an error that nothing inside caught
     """
 
     state: str
@@ -92,30 +117,24 @@ class Step:
     cancelled: list[str]
     scheduled: list[Scheduled]
     unscheduled: list[str]
+    subscribed: list[Subscribed]
+    unsubscribed: list[str]
+    thrown: list[Thrown]
+    escalated: list[Escalated]
     passed: list[str]
     decided: list[Decided]
     warned: list[Warned]
-    ended: bool
+    outcome: str | None
     data: dict[str, Any]
-    error: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a step may ask of the world: the business time, decisions, and what the instance was given.
-
-    :ivar given: variables that lie below the instance's own and are not part of its state: a child of a fan-out reads there
-        what all its siblings read, however long the list is that they were made from
-    """
-
-    now: datetime
-    decide: Decide
-    given: Mapping[str, Any] = field(default_factory=dict)
+    @property
+    def ended(self) -> bool:
+        return self.outcome is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """An activity was done: its results become variables of the token."""
+    """An activity was done: its results become variables."""
 
     task_id: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -129,14 +148,74 @@ class Fire:
 
 
 @dataclass(frozen=True, slots=True)
+class Receive:
+    """A message or a signal has arrived; the element's outputs take from ``data``."""
+
+    task_id: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Throw:
-    """An activity failed with a business error: its error boundary event catches it, or nobody does."""
+    """An activity failed with a business error, or a child escalated or was cancelled.
+
+    :ivar kind: ``error``, ``escalation`` (the activity goes on) or ``cancel``
+    :ivar propagate: nobody catches it: the instance ends with it, for its parent to catch; otherwise that is ``NotExecutable``
+    """
 
     task_id: str
     code: str
+    kind: str = "error"
+    data: Mapping[str, Any] = field(default_factory=dict)
+    propagate: bool = False
 
 
-Action = Complete | Fire | Throw
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Start an activity of the ad-hoc sub-process that is open at ``task_id``."""
+
+    task_id: str
+    element_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Set variables from outside; conditional events look again."""
+
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Undo what descends from the completion ``task_id`` of an element, and do that element again (驳回, 撤回).
+
+    :ivar direct_from: the task that rejects (直达驳回者): once the element is done, what was undone stands again where it stood
+    """
+
+    element_id: str
+    task_id: str
+    direct_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """These tokens vanish, one stands at the element (跳转)."""
+
+    task_ids: tuple[str, ...]
+    element_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Every token vanishes; the process waits at its start event for its start form (驳回发起人)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compensate:
+    """Compensate an ended child of a fan-out from within."""
+
+
+Action = Complete | Fire | Receive | Throw | Trigger | Assign | Reopen | Jump | Restart | Compensate
 
 
 def _undecided(*_: Any) -> Decision:
@@ -147,338 +226,260 @@ def _undecided(*_: Any) -> Decision:
 _LOOKING = Context(datetime.min.replace(tzinfo=UTC), _undecided)
 
 
-class _ScriptEngine:
-    """SpiffWorkflow's window on expressions: FEEL, decisions and timers, at the step's business time."""
-
-    def __init__(self, model: Model, context: Context) -> None:
-        self.model = model
-        self.context = context
-        self.environment = self
-        self.decided: list[Decided] = []
-        self.warned: list[Warned] = []
-
-    def seen(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """A token's variables over what the instance was given."""
-        return {**self.context.given, **data}
-
-    def evaluate(self, task: Task, expression: str, external_context: Any = None) -> bool:
-        """The condition of a flow: only true takes it."""
-        warnings: list[str] = []
-        value = evaluate(expression, self.seen(task.data), self.context.now, warnings)
-        if type(value) is not bool:
-            warnings = warnings or [f"“{expression.strip()}”的值是{feel.word(value)}，不是真或假。"]
-            self.warned.append(Warned(task.task_spec.bpmn_id, warnings))
-        return value is True
-
-    def decide(self, task: Task, element_id: str) -> None:
-        element = self.model.elements[element_id]
-        assert element.decision is not None
-        resource, decision, variable = element.decision
-        try:
-            found = self.context.decide(resource, decision, self.seen(task.data), self.context.now)
-        except LvzeError as error:
-            raise NotExecutable(
-                "decision", f"“{element.name or element.id}”作不出决策：{error}", element=element_id
-            ) from error
-        task.data[variable or decision] = found.value
-        self.decided.append(Decided(element, decision, found))
-
-    def schedule(self, task: Task) -> dict[str, Any]:
-        element = self.model.elements[task.task_spec.bpmn_id]
-        assert element.timer is not None
-        kind, text = element.timer
-        data, now = self.seen(task.data), self.context.now
-        if kind == "timeCycle":
-            return _cycle(text, data, now, element)
-        return {"due": _moment(text, data, now, element).isoformat()}
-
-    def following(self, task: Task, at: datetime) -> dict[str, Any] | None:
-        """The internal data of a cycle's next round, or None where there is none."""
-        left, every = task.internal_data.get("left"), task.internal_data.get("every")
-        if every is None or left == 1:
-            return None
-        due = datetime.fromisoformat(task.internal_data["due"]) + timedelta(seconds=every)
-        return {"due": due.isoformat(), "every": every, "left": None if left is None else left - 1}
-
-
-def _moment(text: str, data: Mapping[str, Any], now: datetime, element: Element) -> datetime:
-    warnings: list[str] = []
-    value = resolve(text, data, now, warnings)
-    if isinstance(value, str):
-        value = evaluate(_literal(value), {}, now)
-    due = moment(value, now)
-    if due is None:
-        raise NotExecutable(
-            "timer",
-            "".join([f"“{element.name or element.id}”的时间“{text}”不是日期、时间或时长。", *warnings]),
-            element=element.id,
-        )
-    return due
-
-
-def _literal(text: str) -> str:
-    """A timer's ISO 8601 text as a FEEL ``@`` literal."""
-    return '@"' + text.strip().strip('"').replace('"', "") + '"'
-
-
-def _cycle(text: str, data: Mapping[str, Any], now: datetime, element: Element) -> dict[str, Any]:
-    """``R3/P1D`` or ``R/PT2H`` as internal data: the first due moment, the period in seconds, the rounds left."""
-    warnings: list[str] = []
-    value = resolve(text, data, now, warnings)
-    parts = str(value).strip('"').split("/")
-    span = evaluate(_literal(parts[-1]), {}, now) if len(parts) >= 2 and parts[0].startswith("R") else None
-    if not isinstance(span, timedelta) or span <= timedelta(0):
-        raise NotExecutable(
-            "timer",
-            "".join([f"“{element.name or element.id}”的循环“{text}”应形如 R3/P1D。", *warnings]),
-            element=element.id,
-        )
-    rounds = parts[0][1:]
-    return {
-        "due": (now + span).isoformat(),
-        "every": int(span.total_seconds()),
-        "left": int(rounds) if rounds else None,
-    }
-
-
 class Process:
-    """A compiled definition: the model, and a shared spec for it and for each multi-instance sub-process.
+    """A compiled definition: the model, and one shared spec with a task spec for each of its nodes.
 
     Specs hold no instance state, so one ``Process`` serves every instance of its version in all threads.
+
+    A ``scope`` is what an instance runs: the process, or one of its multi-instance activities.
     """
 
-    def __init__(self, model: Model, specs: Mapping[str, tuple[Any, Mapping[str, Any]]]) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
-        self._specs = specs
+        self.graph = Graph(model)
+        self._spec = specs_of(model, self.graph)
 
     @classmethod
-    def compile(cls, xml: bytes) -> tuple[Process, str]:
-        """The process of a .bpmn file, and its specs as text to be stored with the definition.
+    def compile(cls, xml: bytes) -> Process:
+        """The process of a .bpmn file.
 
         :raises Refused: findings with element ids
         """
-        root = parse_xml(xml)
-        model = parse(root)
-        parser = Parser()
-        try:
-            parser.add_bpmn_xml(normalise(root, model))
-            scopes = [
-                model.key,
-                *(e.id for e in model.elements.values() if e.loop is not None and "ubProcess" in e.kind),
-            ]
-            specs = {scope: (parser.get_spec(scope), parser.get_subprocess_specs(scope)) for scope in scopes}
-        except ValidationException as error:
-            raise Refused(
-                [Finding("executable", f"流程不能执行：{error}", getattr(error, "id", None))]
-            ) from error
-        registry = BpmnWorkflowSerializer.configure(CONVERTERS)
-        text = json.dumps(
-            {
-                scope: [registry.convert(spec), {k: registry.convert(v) for k, v in subs.items()}]
-                for scope, (spec, subs) in specs.items()
-            },
-            ensure_ascii=False,
-        )
-        return cls.restore(xml, text), text
-
-    @classmethod
-    def restore(cls, xml: bytes, text: str) -> Process:
-        """The process from its stored specs. A freshly parsed spec lacks connections that only this way back makes."""
-        model = parse(parse_xml(xml))
-        registry = BpmnWorkflowSerializer.configure(CONVERTERS)
-        return cls(
-            model,
-            {
-                scope: (registry.restore(spec), {k: registry.restore(v) for k, v in subs.items()})
-                for scope, (spec, subs) in json.loads(text).items()
-            },
-        )
+        return cls(parse(parse_xml(xml)))
 
     def entry(self, scope: str) -> Element | None:
         """The user task that every instance of this scope opens first, when nothing else can happen before it.
 
         Such a child needs no step of its own to be opened: its work item is a row, its state is made at the first touch.
         """
-        start = next(
-            (e for e in self.model.elements.values() if e.kind == "startEvent" and e.scope == scope), None
-        )
-        if start is None or len(start.outgoing) != 1:
+        starts = self.graph.starting.get(scope, [])
+        if len(starts) != 1 or scope in self.graph.handlers:
             return None
-        first = self.model.elements.get(start.outgoing[0].target)
-        if first is None or first.kind != "userTask" or first.is_fanout:
+        start = self.model.elements[starts[0]]
+        if start.kind != "startEvent" or len(start.outgoing) != 1 or start.outgoing[0].condition is not None:
             return None
-        watched = any(e.attached_to == first.id for e in self.model.elements.values())
-        return None if watched else first
+        first = self.model.elements[start.outgoing[0].target]
+        if first.kind != "userTask" or first.is_fanout or first.standard_loop is not None:
+            return None
+        return None if first.id in self.graph.boundary else first
 
-    def start(self, scope: str, data: Mapping[str, Any], context: Context) -> Step:
-        """The first step of a new instance of the process, or of a child that runs the sub-process ``scope``."""
-        script = _ScriptEngine(self.model, context)
-        spec, subprocess_specs = self._specs[scope]
-        workflow = BpmnWorkflow(spec, dict(subprocess_specs), script_engine=script)
-        workflow.task_tree.data.update(data)
-        return self._run(workflow, script, before={}, completed=None)
+    def start(
+        self,
+        scope: str,
+        data: Mapping[str, Any],
+        context: Context,
+        *,
+        at: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+    ) -> Step:
+        """The first step of a new instance of the process, or of a child that runs the activity ``scope``.
+
+        :param at: the start event that was triggered; None for the one without a trigger
+        :param payload: what its message or signal brought
+        """
+        run = Run(self.graph, self._spec, scope, Script(self.model, context))
+        if at is None and scope == self.model.key and self.model.start.event is not None:
+            at = self.model.start.id
+        run.begin(data, at, payload)
+        return self._settled(run, {}, None)
 
     def advance(self, scope: str, state: str, action: Action, context: Context) -> Step:
         """One action on a loaded state.
 
         :raises NotExecutable: the token cannot go on; nothing has happened
         """
-        script = _ScriptEngine(self.model, context)
-        workflow = states.load(state, *self._specs[scope], script)
-        before = _waiting(workflow)
-        task = before.get(action.task_id)
-        if task is None:
-            raise NotExecutable("no-such-task", "该步骤已经结束，流程不再等待它。", task=action.task_id)
-        try:
-            match action:
-                case Complete(data=data):
-                    task.data.update(data)
-                    task.complete()
-                case Fire():
-                    Timer.fire(task, context.now)
-                case Throw(code=code):
-                    self._throw(workflow, task, code)
-        except (SpiffWorkflowException, ValidationException) as error:
-            raise self._failed(error, script) from error
-        return self._run(workflow, script, before, action.task_id)
+        run = self._load(scope, state, context)
+        before = _waiting(run)
+        match action:
+            case Complete(task_id, data):
+                run.finish(self._at(before, task_id), data)
+            case Fire(task_id):
+                run.fire(self._at(before, task_id), {})
+            case Receive(task_id, data):
+                run.fire(self._at(before, task_id), data)
+            case Throw():
+                self._throw(run, self._at(before, action.task_id), action)
+            case Trigger(task_id, element_id):
+                run.trigger(self._standing(run, task_id), element_id)
+            case Assign(data):
+                run.data.update(data)
+            case Reopen(element_id, task_id, direct_from):
+                run.reopen(element_id, task_id, direct_from)
+            case Jump(task_ids, element_id):
+                for one in task_ids:
+                    self._standing(run, one)
+                run.jump(task_ids, element_id)
+            case Restart():
+                run.restart()
+            case Compensate():
+                run.compensate_all()
+        return self._settled(run, before, getattr(action, "task_id", None))
+
+    # looking
 
     def tasks(self, scope: str, state: str, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Waiting task id -> its variables."""
-        script = _ScriptEngine(self.model, _LOOKING)
-        waiting = _waiting(states.load(state, *self._specs[scope], script))
-        return {key: {**given, **task.data} for key, task in waiting.items()}
+        """Waiting task id -> the variables that it sees."""
+        run = self._load(scope, state, _LOOKING)
+        return {key: {**given, **run.seen(task)} for key, task in _waiting(run).items()}
 
     def variables(self, scope: str, state: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The variables of an instance for its readers: those of every waiting token, or of the last one."""
-        script = _ScriptEngine(self.model, _LOOKING)
-        workflow = states.load(state, *self._specs[scope], script)
-        own = [task.data for task in _waiting(workflow).values()] or [_final(workflow)]
-        return {name: value for data in (given, *own) for name, value in data.items()}
+        """The variables of an instance for its readers."""
+        return {**given, **self._load(scope, state, _LOOKING).data}
 
     def elements_of(self, scope: str, state: str) -> dict[str, str]:
         """Element id -> ``done`` or ``open``, for the live diagram."""
-        script = _ScriptEngine(self.model, _LOOKING)
-        workflow = states.load(state, *self._specs[scope], script)
-        marks: dict[str, str] = {}
-        for tasks in (workflow, *workflow.subprocesses.values()):
-            for task in tasks.tasks.values():
-                if task.task_spec.bpmn_id in self.model.elements:
-                    if task.has_state(TaskState.STARTED | TaskState.READY) and not isinstance(
-                        task.task_spec, BoundaryEvent
-                    ):
-                        marks[task.task_spec.bpmn_id] = "open"
-                    elif task.has_state(TaskState.COMPLETED):
-                        marks.setdefault(task.task_spec.bpmn_id, "done")
+        run = self._load(scope, state, _LOOKING)
+        marks = dict.fromkeys(run.done, "done")
+        for element_id in self._stand(run).values():
+            marks[element_id] = "open"
         return marks
 
-    def _dumped(self, workflow: BpmnWorkflow) -> str:
+    def standing(self, scope: str, state: str) -> dict[str, str]:
+        """Task id -> element id of every live token: activities, open sub-processes, events, tokens at joins."""
+        return self._stand(self._load(scope, state, _LOOKING))
+
+    @staticmethod
+    def _stand(run: Run) -> dict[str, str]:
+        return {
+            str(task.id): task.task_spec.element.id
+            for task in run.tasks.values()
+            if task is not run.task_tree
+            and task.task_spec.element is not None
+            and "attached" not in task.internal_data
+            and not task.internal_data.get("watch")
+        }
+
+    def trail(self, scope: str, state: str, task_id: str) -> list[Passed]:
+        """The activities that were completed on a token's own way, the latest first."""
+        task = self._standing(self._load(scope, state, _LOOKING), task_id)
+        entries = sorted(task.internal_data.get("trail", {}).items(), key=lambda entry: -entry[1][0])
+        return [Passed(element_id, str(done)) for element_id, (_, done) in entries]
+
+    def descendants(self, scope: str, state: str, element_id: str, task_id: str) -> list[str]:
+        """The waiting tokens, open sub-processes among them, that descend from a completion; of nested ones the outermost."""
+        run = self._load(scope, state, _LOOKING)
+        return [str(task.id) for task in run.descendants(element_id, task_id)]
+
+    def dominators(self, element_id: str) -> frozenset[str]:
+        """The elements that every path from the start to this one passes."""
+        return self.graph.dominators(element_id)
+
+    def adhoc(self, scope: str, state: str) -> dict[str, list[str]]:
+        """Task id of each open ad-hoc sub-process -> the activities that may be started in it."""
+        run = self._load(scope, state, _LOOKING)
+        return {
+            str(task.id): run.free(task)
+            for task in run.tasks.values()
+            if (element := task.task_spec.element) is not None
+            and element.adhoc is not None
+            and isinstance(task.task_spec, SubProcess)
+        }
+
+    # inside
+
+    def _load(self, scope: str, state: str, context: Context) -> Run:
+        return states.load(state, self.graph, self._spec, scope, Script(self.model, context))
+
+    @staticmethod
+    def _at(waiting: Mapping[str, Task], task_id: str) -> Task:
+        task = waiting.get(task_id)
+        if task is None:
+            raise _gone(task_id)
+        return task
+
+    @staticmethod
+    def _standing(run: Run, task_id: str) -> Task:
         try:
-            return states.dump(workflow)
-        except (
-            TypeError
-        ) as error:  # FEEL knows values that a variable cannot keep, such as a function or the year 20000
+            return run.tasks[UUID(task_id)]
+        except (KeyError, ValueError):
+            raise _gone(task_id) from None
+
+    @staticmethod
+    def _throw(run: Run, task: Task, action: Throw) -> None:
+        data = {"errorCode": action.code, **action.data}
+        if run.raise_(action.kind, action.code, task, data, at_activity=True):
+            return
+        if action.kind == "escalation":
+            run.script.escalate(task.task_spec.element, action.code, dict(action.data))
+        elif action.propagate:
+            run.end("cancel" if action.kind == "cancel" else f"error:{action.code}")
+        else:
+            raise NotExecutable(
+                "uncaught-error", f"业务错误“{action.code}”没有被任何边界事件捕获。", error=action.code
+            )
+
+    def _settled(self, run: Run, before: dict[str, Task], acted: str | None) -> Step:
+        try:
+            run.settle()
+        except SpiffWorkflowException as error:
+            cause = error.__cause__ or error.__context__
+            if isinstance(cause, LvzeError):
+                raise cause from error
+            raise
+        after = _waiting(run)
+        script = run.script
+        opened: list[Opened] = []
+        scheduled: list[Scheduled] = []
+        subscribed: list[Subscribed] = []
+        for key, task in after.items():
+            if key in before:
+                continue
+            element, own = task.task_spec.element, task.internal_data
+            if "due" in own:
+                scheduled.append(Scheduled(key, element, datetime.fromisoformat(own["due"])))
+            elif "awaits" in own:
+                name = element.event.name or element.id
+                subscribed.append(Subscribed(key, element, own["awaits"], name, own["key"]))
+            else:
+                opened.append(Opened(key, element, run.seen(task), own.get("compensates")))
+        gone = {key: task.internal_data for key, task in before.items() if key not in after and key != acted}
+        return Step(
+            state=self._dumped(run),
+            opened=opened,
+            cancelled=[k for k, own in gone.items() if "due" not in own and "awaits" not in own],
+            scheduled=scheduled,
+            unscheduled=[k for k, own in gone.items() if "due" in own],
+            subscribed=subscribed,
+            unsubscribed=[
+                k for k, task in before.items() if k not in after and "awaits" in task.internal_data
+            ],
+            thrown=script.thrown,
+            escalated=script.escalated,
+            passed=run.passed,
+            decided=script.decided,
+            warned=script.warned,
+            outcome=run.outcome,
+            data=script.seen(run.data) if run.completed else {},
+        )
+
+    @staticmethod
+    def _dumped(run: Run) -> str:
+        try:
+            return states.dump(run)
+        except TypeError as error:  # FEEL knows values that a variable cannot keep, such as a function
             raise NotExecutable(
                 "value", f"有一个变量的值不能保存（{error}），请检查给它赋值的表达式。"
             ) from error
 
-    def _throw(self, workflow: BpmnWorkflow, task: Task, code: str) -> None:
-        for sibling in task.parent.children if task.parent is not None else ():
-            spec = sibling.task_spec
-            if isinstance(spec, BoundaryEvent) and isinstance(spec.event_definition, ErrorEventDefinition):
-                wanted = spec.event_definition.code
-                if wanted in (None, "", code) and sibling.has_state(TaskState.WAITING):
-                    event = BpmnEvent(ErrorEventDefinition(spec.event_definition.name, code))
-                    spec.catch(sibling, event)
-                    spec._update(sibling)
-                    return
-        raise NotExecutable("uncaught-error", f"业务错误“{code}”没有被任何边界事件捕获。", error=code)
 
-    def _run(
-        self, workflow: BpmnWorkflow, script: _ScriptEngine, before: dict[str, Task], completed: str | None
-    ) -> Step:
-        done = before.get(completed or "")
-        passed = [done.task_spec.bpmn_id] if done is not None and done.has_state(TaskState.COMPLETED) else []
+def _gone(task_id: str) -> NotExecutable:
+    return NotExecutable("no-such-task", "该步骤已经结束，流程不再等待它。", task=task_id)
 
-        def note(task: Task) -> None:
-            if task.has_state(TaskState.COMPLETED) and task.task_spec.bpmn_id in self.model.elements:
-                passed.append(task.task_spec.bpmn_id)
 
-        try:
-            workflow.do_engine_steps(did_complete_task=note)
-        except (SpiffWorkflowException, ValidationException) as error:
-            raise self._failed(error, script) from error
-        after = _waiting(workflow)
-        opened: list[Opened] = []
-        scheduled: list[Scheduled] = []
-        for key, task in after.items():
-            if key in before:
-                continue
-            element = self.model.elements[task.task_spec.bpmn_id]
-            if isinstance(task.task_spec, WaitingTask):
-                opened.append(Opened(key, element, script.seen(task.data)))
-            else:
-                scheduled.append(Scheduled(key, element, datetime.fromisoformat(task.internal_data["due"])))
-        gone = {key: task for key, task in before.items() if key not in after and key != completed}
-        ended = workflow.is_completed()
-        return Step(
-            state=self._dumped(workflow),
-            opened=opened,
-            cancelled=[k for k, t in gone.items() if isinstance(t.task_spec, WaitingTask)],
-            scheduled=scheduled,
-            unscheduled=[k for k, t in gone.items() if not isinstance(t.task_spec, WaitingTask)],
-            passed=passed,
-            decided=script.decided,
-            warned=script.warned,
-            ended=ended,
-            data=script.seen(_final(workflow)) if ended else {},
-            error=next(
-                (
-                    f"error:{event.event_definition.code or ''}"
-                    for event in workflow.bpmn_events
-                    if isinstance(event.event_definition, ErrorEventDefinition)
-                ),
-                None,
-            ),
-        )
-
-    def _failed(self, error: Exception, script: _ScriptEngine) -> LvzeError:
-        task = getattr(error, "task", None)
-        spec = getattr(error, "task_spec", None) or (task.task_spec if task is not None else None)
-        identity = getattr(spec, "bpmn_id", None)
-        element = self.model.elements.get(identity or "")
-        where = f"“{element.name or element.id}”" if element is not None else "流程"
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, LvzeError):
-                return cause
-            cause = cause.__cause__ or cause.__context__
-        if element is not None and element.kind in ("exclusiveGateway", "inclusiveGateway"):
-            why = [
-                one for warned in script.warned if warned.element_id == identity for one in warned.warnings
-            ]
-            return NotExecutable(
-                "no-flow",
-                "".join([f"{where}没有一个出口的条件成立，也没有默认出口。", *why]),
-                element=identity,
+def _waiting(run: Run) -> dict[str, Task]:
+    """Everything that waits for the engine, by task id: activities, timers, messages, signals."""
+    return {
+        str(task.id): task
+        for task in run.tasks.values()
+        if task is not run.task_tree
+        and (
+            "due" in task.internal_data
+            or "awaits" in task.internal_data
+            or task.internal_data.get("restart")
+            or (
+                isinstance(task.task_spec, Activity)
+                and task.has_state(TaskState.STARTED)
+                and not (isinstance(task.task_spec, SubProcess))
             )
-        return NotExecutable("not-executable", f"{where}不能继续执行：{error}", element=identity)
-
-
-def _waiting(workflow: BpmnWorkflow) -> dict[str, Task]:
-    """Everything that waits for the engine, by task id: activities and timers."""
-    found: dict[str, Task] = {}
-    for tasks in (workflow, *workflow.subprocesses.values()):
-        for task in tasks.tasks.values():
-            spec = task.task_spec
-            if (isinstance(spec, WaitingTask) and task.has_state(TaskState.STARTED)) or (
-                isinstance(getattr(spec, "event_definition", None), Timer)
-                and task.has_state(TaskState.WAITING)
-                and "due" in task.internal_data
-            ):
-                found[str(task.id)] = task
-    return found
-
-
-def _final(workflow: BpmnWorkflow) -> Mapping[str, Any]:
-    data: Mapping[str, Any] = workflow.last_task.data if workflow.last_task is not None else workflow.data
-    return data
+        )
+    }

@@ -1,96 +1,227 @@
-"""Task specs and event definitions of our own, and the parser that puts them in place of SpiffWorkflow's."""
+"""A task spec for every kind of flow node: what a token does there.
+
+SpiffWorkflow gives tasks their life (future, waiting, ready, started, completed) and the tree they hang in. What BPMN says of each
+kind of node is here. A token is where it is: nothing is predicted, and a completed task leaves the tree.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from SpiffWorkflow.bpmn.parser import BpmnParser
-from SpiffWorkflow.bpmn.parser.event_parsers import (
-    BoundaryEventParser,
-    EndEventParser,
-    IntermediateCatchEventParser,
-    StartEventParser,
-)
-from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
-from SpiffWorkflow.bpmn.parser.util import full_tag
-from SpiffWorkflow.bpmn.serializer.config import DEFAULT_CONFIG
-from SpiffWorkflow.bpmn.serializer.default.task_spec import BpmnTaskSpecConverter
-from SpiffWorkflow.bpmn.serializer.helpers import EventDefinitionConverter
-from SpiffWorkflow.bpmn.specs.defaults import BoundaryEvent, EndEvent, IntermediateCatchEvent, StartEvent
-from SpiffWorkflow.bpmn.specs.event_definitions.base import EventDefinition
 from SpiffWorkflow.bpmn.specs.mixins.bpmn_spec_mixin import BpmnSpecMixin
+from SpiffWorkflow.specs.WorkflowSpec import WorkflowSpec
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
+from engine.bpmn.graph import Graph, single
+from engine.bpmn.model import Element, Model
+from engine.bpmn.parser import SUB_PROCESSES
 
-class WaitingTask(BpmnSpecMixin):  # type: ignore[misc]
-    """An activity that stays STARTED until the engine completes it: a user task, a job, a fan-out."""
+if TYPE_CHECKING:
+    from engine.bpmn.tokens import Run
 
-    def _run_hook(self, my_task: Task) -> None:
+
+#: stands in the tree for the compensation of a whole instance
+COMPENSATION = "/compensation"
+
+
+class Node(BpmnSpecMixin):  # type: ignore[misc]
+    """A flow node that a token passes at once.
+
+    :ivar element: None for the process itself
+    """
+
+    def __init__(self, wf_spec: Any, name: str, element: Element | None) -> None:
+        super().__init__(wf_spec, name)
+        self.bpmn_id = element.id if element is not None else name
+        self.element = element
+
+    def test(self) -> None:
+        """SpiffWorkflow wants every spec connected; flows are the model's."""
+
+    def _predict_hook(self, my_task: Task) -> None:
+        """Nothing is predicted."""
+
+    def _update_hook(self, my_task: Task) -> bool:
+        return True
+
+    def _on_ready_hook(self, my_task: Task) -> None:
+        my_task.workflow.ready.append(my_task)
+
+    def _run_hook(self, my_task: Task) -> bool | None:
+        return True
+
+    def _on_complete_hook(self, my_task: Task) -> None:
+        my_task.workflow.leave(my_task)
+
+
+class Activity(Node):
+    """Stays started until the engine completes it: a user task, a job, a fan-out."""
+
+    def _run_hook(self, my_task: Task) -> bool | None:
+        run: Run = my_task.workflow
+        if run.skips(my_task):
+            return True
+        run.arm(my_task)
         return None
 
 
-class DecisionTask(BpmnSpecMixin):  # type: ignore[misc]
+class Start(Node):
+    """A start event; after 驳回发起人 it waits for the start form once more."""
+
+    def _run_hook(self, my_task: Task) -> bool | None:
+        return None if my_task.internal_data.get("restart") else True
+
+
+class Decision(Activity):
     """A business rule task: evaluated inside the step, because a decision table is pure."""
 
-    def _run_hook(self, my_task: Task) -> bool:
-        my_task.workflow.script_engine.decide(my_task, self.bpmn_id)
+    def _run_hook(self, my_task: Task) -> bool | None:
+        run: Run = my_task.workflow
+        assert self.element is not None
+        while not run.skips(my_task):
+            run.script.decide(self.element, run.seen(my_task), run.data)
+            if not run.again(my_task):
+                break
         return True
 
 
-class Timer(EventDefinition):  # type: ignore[misc]
-    """A timer that never looks at a clock: the step notes when it is due, a job of that time fires it."""
+class Pass(Activity):
+    """A manual or abstract task: somebody does something that the engine does not see."""
 
-    def update_task(self, my_task: Task) -> None:
-        if "due" not in my_task.internal_data:
-            my_task.internal_data.update(my_task.workflow.script_engine.schedule(my_task))
-
-    @staticmethod
-    def fire(my_task: Task, at: datetime) -> None:
-        """Fire; a non-interrupting cycle goes on in a new sibling task."""
-        following = my_task.workflow.script_engine.following(my_task, at)
-        if following is not None and my_task.parent is not None:
-            again = my_task.parent._add_child(my_task.task_spec, TaskState.WAITING)
-            again.triggered = True
-            again.internal_data.update(following)
-            again.task_spec._predict(again, mask=TaskState.NOT_FINISHED_MASK)
-            again.task_spec._update(again)
-        my_task.internal_data["event_fired"] = True
-        my_task.task_spec._update(my_task)
+    def _run_hook(self, my_task: Task) -> bool | None:
+        run: Run = my_task.workflow
+        while not run.skips(my_task) and run.again(my_task):
+            pass
+        return True
 
 
-class _TimerParserMixin:
-    def parse_timer_event(self, event: Any) -> Timer:
-        return Timer(name=self.node.get("id"), description="Timer")  # type: ignore[attr-defined]
+class SubProcess(Activity):
+    """An embedded sub-process, a transaction, an event sub-process or an ad-hoc one: a scope whose tokens are its children."""
+
+    def _run_hook(self, my_task: Task) -> bool | None:
+        waiting = super()._run_hook(my_task)
+        if waiting is None:
+            my_task.workflow.enter(my_task)
+        return waiting
 
 
-class _StartParser(_TimerParserMixin, StartEventParser):  # type: ignore[misc]
-    pass
+class Catch(Node):
+    """An event that waits: intermediate, on a boundary, or the start of an event sub-process."""
+
+    def _update_hook(self, my_task: Task) -> bool:
+        assert self.element is not None
+        if (
+            self.element.event is None
+            or self.element.event.kind == "link"
+            or my_task.internal_data.get("fired")
+        ):
+            return True
+        my_task._set_state(TaskState.WAITING)
+        my_task.workflow.script.wait(self.element, my_task)
+        return False
 
 
-class _CatchParser(_TimerParserMixin, IntermediateCatchEventParser):  # type: ignore[misc]
-    pass
+class Receive(Catch):
+    """A receive task: an activity that waits for a message."""
+
+    def _update_hook(self, my_task: Task) -> bool:
+        run: Run = my_task.workflow
+        if run.skips(my_task):
+            return True
+        super()._update_hook(my_task)
+        run.arm(my_task)
+        return False
 
 
-class _BoundaryParser(_TimerParserMixin, BoundaryEventParser):  # type: ignore[misc]
-    pass
+class Throw(Node):
+    """An event that throws, at an end or in between; a send task with a message."""
+
+    def _run_hook(self, my_task: Task) -> bool | None:
+        assert self.element is not None
+        event = self.element.event
+        if event is not None and event.kind in ("compensation", "cancel"):
+            return None if my_task.workflow.compensate(my_task) else True
+        return True
+
+    def _on_complete_hook(self, my_task: Task) -> None:
+        my_task.workflow.throws(my_task)
 
 
-class Parser(BpmnParser):  # type: ignore[misc]
-    OVERRIDE_PARSER_CLASSES = {  # noqa: RUF012 (SpiffWorkflow's own name for it)
-        full_tag("serviceTask"): (TaskParser, WaitingTask),
-        full_tag("businessRuleTask"): (TaskParser, DecisionTask),
-        full_tag("startEvent"): (_StartParser, StartEvent),
-        full_tag("endEvent"): (EndEventParser, EndEvent),
-        full_tag("intermediateCatchEvent"): (_CatchParser, IntermediateCatchEvent),
-        full_tag("boundaryEvent"): (_BoundaryParser, BoundaryEvent),
-    }
+class EventGateway(Node):
+    """What happens first among the events behind it decides."""
+
+    def _on_complete_hook(self, my_task: Task) -> None:
+        my_task.workflow.leave(my_task, race=str(my_task.id))
 
 
-CONVERTERS = {
-    **DEFAULT_CONFIG,
-    WaitingTask: BpmnTaskSpecConverter,
-    DecisionTask: BpmnTaskSpecConverter,
-    Timer: EventDefinitionConverter,
-}
+class Parallel(Node):
+    """Waits for one token from every incoming flow."""
+
+    def _update_hook(self, my_task: Task) -> bool:
+        return bool(my_task.workflow.join_parallel(my_task))
+
+
+class Inclusive(Node):
+    """Waits for every token that can still come; an inclusive or a complex gateway."""
+
+    def _update_hook(self, my_task: Task) -> bool:
+        assert self.element is not None
+        if len(self.element.incoming) < 2 or "flow" not in my_task.internal_data:
+            return True
+        my_task._set_state(TaskState.WAITING)
+        return False
+
+
+def specs_of(model: Model, graph: Graph) -> WorkflowSpec:
+    """One spec for the whole model: its process, each node, and one more for each multi-instance task alone (``single``)."""
+    spec = WorkflowSpec(model.key, addstart=False)
+    Node(spec, model.key, None)
+    Node(spec, COMPENSATION, None)
+    for element in model.elements.values():
+        _kind(element)(spec, element.id, element)
+        if element.loop is not None and element.kind not in SUB_PROCESSES:
+            alone = single(element)
+            Node(spec, scope_of(element.id), None)
+            _kind(alone)(spec, alone_of(element.id), alone)
+    return spec
+
+
+def scope_of(element_id: str) -> str:
+    """The name of the scope in which a multi-instance task runs alone."""
+    return f"{element_id}/scope"
+
+
+def alone_of(element_id: str) -> str:
+    return f"{element_id}/one"
+
+
+def _kind(element: Element) -> type[Node]:
+    if element.is_fanout:
+        return Activity
+    match element.kind:
+        case "parallelGateway":
+            return Parallel
+        case "inclusiveGateway" | "complexGateway":
+            return Inclusive
+        case "eventBasedGateway":
+            return EventGateway
+        case "exclusiveGateway":
+            return Node
+        case "startEvent":
+            return Start if element.event is None else Catch
+        case "intermediateCatchEvent" | "boundaryEvent":
+            return Catch
+        case "intermediateThrowEvent" | "endEvent":
+            return Throw
+        case "receiveTask" if element.event is not None:
+            return Receive
+        case "sendTask" if element.operation is None and element.event is not None:
+            return Throw
+        case "businessRuleTask" if element.decision is not None:
+            return Decision
+        case "manualTask" | "task":
+            return Pass
+        case kind if kind in SUB_PROCESSES:
+            return SubProcess
+    return Activity

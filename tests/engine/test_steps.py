@@ -40,7 +40,7 @@ class Run:
     """Drives one instance, saved and loaded between every two steps."""
 
     def __init__(self, xml: bytes, data: dict[str, Any] | None = None, scope: str | None = None) -> None:
-        self.process, _ = Process.compile(xml)
+        self.process = Process.compile(xml)
         self.scope = scope or self.process.model.key
         self.step: Step = self.process.start(
             self.scope, {"initiator": {"person": 1}, **(data or {})}, CONTEXT
@@ -227,7 +227,7 @@ def test_an_error_end_leaves_the_instance_with_its_code() -> None:
         extra=error,
     )
     step = Run(xml).complete("a")
-    assert step.ended and step.error == "error:X1"
+    assert step.outcome == "error:X1"
 
 
 def test_terminate_ends_everything() -> None:
