@@ -1,18 +1,19 @@
-"""Deploy-time checks, one rule a file. A rule is a module with ``check(case) -> Iterator[Finding]``; its docstring is its doc.
+"""Deploy-time checks, one rule a file. A rule is a module with ``check(case) -> Iterator[Finding]``.
 
-Adding a rule is adding a file here and its diagrams to ``tests/rules/``.
+Adding a rule is adding a file here, its page for designers to ``docs/rules/`` and its diagrams to ``tests/rules/diagrams/``.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from lxml import etree
 
+from engine.bpmn.graph import Graph
 from engine.bpmn.model import Element, Model
 from engine.bpmn.parser import exits, local, parse
 from engine.errors import Finding, Refused
@@ -34,7 +35,10 @@ class Case:
     known: set[str]
 
     def nodes(self, *tags: str) -> Iterator[etree._Element]:
-        return (node for node in self.root.iter() if local(node) in tags)
+        """Those of the executable process, and those outside of any process."""
+        for child in self.root:
+            if local(child) != "process" or child.get("id") == self.model.key:
+                yield from (node for node in child.iter() if local(node) in tags)
 
     @cached_property
     def _exits(self) -> dict[tuple[str | None, str | None], list[etree._Element]]:
@@ -46,11 +50,12 @@ class Case:
         return [] if parent is None else self._exits.get((parent.get("id"), node.get("id")), [])
 
     @cached_property
-    def by_scope(self) -> dict[str, list[Element]]:
-        scopes: dict[str, list[Element]] = {}
-        for element in self.model.elements.values():
-            scopes.setdefault(element.scope, []).append(element)
-        return scopes
+    def graph(self) -> Graph:
+        return Graph(self.model)
+
+    @property
+    def elements(self) -> Collection[Element]:
+        return self.model.elements.values()
 
 
 Rule = Callable[[Case], Iterator[Finding]]

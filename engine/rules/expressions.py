@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from engine import feel
@@ -11,11 +10,10 @@ from engine.errors import Finding
 from engine.feel.analysis import NULL, Analyser
 from engine.feel.values import WORDS
 from engine.rules import Case
-from engine.rules.variables import TIMES, Names, Scopes, Written, written
+from engine.rules.variables import Names, Scopes, Written, written
 
 _MAY_WORK = frozenset({"not-boolean"})
 """Defects of a part with which the whole may still give the right value."""
-_CYCLE = re.compile(r"R\d*/(.+)")
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -37,9 +35,6 @@ def check(case: Case) -> Iterator[Finding]:
                 f'期限“{element.due}”是文字，不起作用。请写成表达式，例如 =duration("P7D") 或 =截止日期。',
                 element.id,
             )
-        if element.timer is not None:
-            yield from _timer(element, *element.timer)
-    yield from _exits(case)
 
 
 def _works(one: Written, names: Names) -> Iterator[Finding]:
@@ -66,46 +61,8 @@ def _works(one: Written, names: Names) -> Iterator[Finding]:
 def _loop(element: Element) -> Iterator[Finding]:
     loop = element.loop
     assert loop is not None
-    if (loop.collection is None) == (loop.cardinality is None):
-        yield Finding("expressions", "多实例需要一个集合（或一个次数），二者取一。", element.id)
     if loop.output is not None and (element.kind == "callActivity" or not loop.output.startswith("=")):
         yield from _parses(loop.output.removeprefix("="), element.id, "多实例的输出")
-
-
-def _timer(element: Element, kind: str, text: str) -> Iterator[Finding]:
-    if not text:
-        yield Finding("expressions", "定时事件没有设置时间。", element.id)
-        return
-    if text.startswith("="):
-        return
-    literal = text.strip('"')
-    if kind == "timeCycle":
-        cycle = _CYCLE.fullmatch(literal)
-        if cycle is None or _kind(cycle[1]) != "days and time duration":
-            yield Finding("expressions", f"循环“{text}”应形如 R3/P1D（每天一次，共三次）。", element.id)
-    elif _kind(literal) not in TIMES:
-        yield Finding(
-            "expressions",
-            f"时间“{text}”不是日期、日期时间或时长。请写成 2026-04-30、2026-04-30T08:30:00 或 P7D，或以 = 开头的表达式。",
-            element.id,
-        )
-
-
-def _kind(literal: str) -> str | None:
-    """The kind of what an ISO 8601 text stands for."""
-    return feel.kind(feel.evaluate('@"' + literal.replace('"', "") + '"', {}))
-
-
-def _exits(case: Case) -> Iterator[Finding]:
-    for node in case.nodes("exclusiveGateway", "inclusiveGateway"):
-        flows = case.leaving(node)
-        for flow in flows:
-            if (
-                len(flows) > 1
-                and flow.get("id") != node.get("default")
-                and flow.get("id") not in case.model.conditions
-            ):
-                yield Finding("expressions", "网关的这个出口没有条件，也不是默认出口。", flow.get("id"))
 
 
 def _parses(source: str, element: str, label: str, names: Names | None = None) -> Iterator[Finding]:

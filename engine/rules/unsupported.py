@@ -1,72 +1,254 @@
-"""Refuses what would not run, or would run wrong: nothing is silently ignored."""
+"""Refuses what would not run, or would run wrong. Every element of BPMN 2.0 is in exactly one of the tables here, so that nothing
+is silently ignored: what runs, what is refused, what is only drawn (``drawn-only`` tells) and what has no effect by its nature."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.bpmn.parser import ACTIVITIES, EVENTS, bpmn, local
+from lxml import etree
+
+from engine.bpmn.parser import EVENTS, FLOW_NODES, bpmn, local
 from engine.errors import Finding
 from engine.rules import Case
 
-_INSTEAD = {
-    "scriptTask": "脚本任务不能执行；请改用“业务规则任务”写判断，或用“服务任务”调用系统操作。",
-    "task": "普通任务没有办理方式；请改为“用户任务”或“服务任务”。",
-    "manualTask": "手工任务没有办理方式；请改为“用户任务”。",
-    "sendTask": "发送任务暂不支持；请改用“服务任务”的“通知”操作。",
-    "receiveTask": "接收任务暂不支持；请改为“用户任务”。",
-    "transaction": "事务子流程暂不支持；请改为普通子流程。",
-    "adHocSubProcess": "自由子流程暂不支持；请画出明确的顺序。",
-    "complexGateway": "复杂网关暂不支持；请改用包容网关或并行网关。",
-    "eventBasedGateway": "事件网关暂不支持；请改用边界定时事件。",
+RUNS = FLOW_NODES - {"scriptTask"} | {
+    *(
+        "definitions",
+        "process",
+        "extensionElements",
+        "sequenceFlow",
+        "conditionExpression",
+        "laneSet",
+        "lane",
+    ),
+    *("childLaneSet", "flowNodeRef", "message", "signal", "error", "escalation", "association"),
+    *("messageEventDefinition", "timerEventDefinition", "signalEventDefinition", "errorEventDefinition"),
+    *("escalationEventDefinition", "conditionalEventDefinition", "linkEventDefinition"),
+    *("compensateEventDefinition", "cancelEventDefinition", "terminateEventDefinition"),
+    *("timeDate", "timeDuration", "timeCycle", "condition", "activationCondition", "completionCondition"),
+    *("standardLoopCharacteristics", "loopCondition", "multiInstanceLoopCharacteristics", "loopCardinality"),
+    *("dataObject", "dataObjectReference", "dataInputAssociation", "dataOutputAssociation"),
 }
-_EVENTS = {
-    "startEvent": set(),
-    "endEvent": {"terminateEventDefinition", "errorEventDefinition"},
-    "intermediateCatchEvent": {"timerEventDefinition"},
-    "intermediateThrowEvent": set(),
-    "boundaryEvent": {"timerEventDefinition", "errorEventDefinition"},
+REFUSED = {
+    "scriptTask": "脚本任务不能执行；请改用“业务规则任务”写判断，或用“服务任务”调用系统操作。",
+    "eventDefinitionRef": "不能引用别处的事件定义；请把触发方式直接设在这个事件上。",
+    "complexBehaviorDefinition": "多实例不能逐项抛出事件；请在多实例的子流程里画出要抛出的事件。",
+    "choreographyTask": "编排任务不能执行；请画成流程里的发送任务和接收任务。",
+    "subChoreography": "子编排不能执行；请画成子流程。",
+    "callChoreography": "调用编排不能执行；请改用调用活动。",
+    "implicitThrowEvent": "多实例不能逐项抛出事件；请在多实例的子流程里画出要抛出的事件。",
+}
+#: Only drawn: told by the rule ``drawn-only``, at the nearest element with an id
+DRAWN = {
+    "messageFlow": "消息流不会执行，仅作图示；要收发消息，请用消息事件或发送、接收任务。",
+    "participantMultiplicity": "参与者的数量仅作图示；要办多份，请用多实例。",
+    "conversation": "会话仅作图示。",
+    "subConversation": "会话仅作图示。",
+    "callConversation": "会话仅作图示。",
+    "globalConversation": "会话仅作图示。",
+    "choreography": "编排图仅作图示，不会执行。",
+    "globalChoreographyTask": "编排图仅作图示，不会执行。",
+    "correlationKey": "BPMN 的关联定义不起作用；请在消息事件的属性里设置关联键。",
+    "correlationProperty": "BPMN 的关联定义不起作用；请在消息事件的属性里设置关联键。",
+    "correlationSubscription": "BPMN 的关联定义不起作用；请在消息事件的属性里设置关联键。",
+    "dataStore": "数据存储仅作图示；要登记数据，请用台账和服务任务“登记台账”。",
+    "dataStoreReference": "数据存储仅作图示；要登记数据，请用台账和服务任务“登记台账”。",
+    "ioSpecification": "数据输入输出的说明仅作图示：活动看得到全部变量。要改名或挑选，请用输入、输出映射。",
+    "ioBinding": "接口绑定仅作图示；请用服务任务选择操作。",
+    "property": "BPMN 的 property 不是变量，仅作图示；变量来自表单和输出。",
+    "loopDataInputRef": "多实例的数据引用不起作用；请在属性里填写集合。",
+    "loopDataOutputRef": "多实例的数据引用不起作用；请在属性里填写每项的输出和汇总变量。",
+    "inputDataItem": "多实例的数据项不起作用；请在属性里填写每一项叫什么。",
+    "outputDataItem": "多实例的数据项不起作用；请在属性里填写每项的输出。",
+    "performer": "这里写的办理人不起作用；请在“由谁办理”里设置。",
+    "humanPerformer": "这里写的办理人不起作用；请在“由谁办理”里设置。",
+    "potentialOwner": "这里写的办理人不起作用；请在“由谁办理”里设置。",
+    "resourceRole": "这里写的资源不起作用；请在“由谁办理”里设置。",
+    "rendering": "界面的说明不起作用；请选择表单。",
+    "auditing": "审计的设置不起作用；办理过程总是全部记录。",
+    "monitoring": "监控的设置不起作用；在“运行情况”里查看。",
+    "callableElement": "全局任务不会执行，仅作图示；请画成流程，用调用活动调用。",
+    "globalTask": "全局任务不会执行，仅作图示；请画成流程，用调用活动调用。",
+    "globalUserTask": "全局任务不会执行，仅作图示；请画成流程，用调用活动调用。",
+    "globalManualTask": "全局任务不会执行，仅作图示；请画成流程，用调用活动调用。",
+    "globalScriptTask": "全局任务不会执行，仅作图示；请画成流程，用调用活动调用。",
+    "globalBusinessRuleTask": "全局任务不会执行，仅作图示；请画成流程，用调用活动调用。",
+}
+#: Without an effect by their nature, and why
+HARMLESS = {
+    **dict.fromkeys(
+        ("documentation", "textAnnotation", "text", "group", "category", "categoryValue"), "for readers"
+    ),
+    **dict.fromkeys(("categoryValueRef", "source", "target", "relationship"), "for readers"),
+    **dict.fromkeys(("incoming", "outgoing"), "repeats what sequence flows say"),
+    **dict.fromkeys(("collaboration", "participant", "messageFlowAssociation"), "pools frame processes"),
+    **dict.fromkeys(
+        ("participantAssociation", "partnerEntity", "partnerRole", "processRef"), "names of partners"
+    ),
+    **dict.fromkeys(("innerParticipantRef", "outerParticipantRef", "participantRef"), "names of partners"),
+    **dict.fromkeys(("import", "itemDefinition", "dataState"), "types; values are FEEL's"),
+    **dict.fromkeys(
+        ("interface", "operation", "endPoint", "inMessageRef", "outMessageRef"), "a task names its operation"
+    ),
+    **dict.fromkeys(
+        ("errorRef", "operationRef", "interfaceRef", "endPointRef"), "a task names its operation"
+    ),
+    **dict.fromkeys(("supportedInterfaceRef", "supports"), "declares what a process is for"),
+    **dict.fromkeys(("resource", "resourceParameter"), "refused or told where a task refers to it"),
+    **dict.fromkeys(
+        ("partitionElement", "partitionElementRef"), "what a lane stands for; assignments say who"
+    ),
+    **dict.fromkeys(("extension",), "refused where it has to be understood"),
+    **dict.fromkeys(
+        ("conversationLink", "conversationAssociation", "messageFlowRef"), "part of a conversation"
+    ),
+    **dict.fromkeys(("choreographyRef", "initiatingParticipantRef"), "part of a choreography"),
+    **dict.fromkeys(
+        ("sourceRef", "targetRef", "transformation", "assignment", "from", "to"), "data-associations tells"
+    ),
+    **dict.fromkeys(
+        ("dataInput", "dataOutput", "inputSet", "outputSet"), "part of an ioSpecification, or of an event"
+    ),
+    **dict.fromkeys(
+        ("dataInputRefs", "dataOutputRefs", "optionalInputRefs", "whileExecutingInputRefs"), "the same"
+    ),
+    **dict.fromkeys(
+        ("outputSetRefs", "inputSetRefs", "optionalOutputRefs", "whileExecutingOutputRefs"), "the same"
+    ),
+    **dict.fromkeys(
+        ("correlationPropertyRef", "correlationPropertyBinding", "dataPath"), "part of a correlation"
+    ),
+    **dict.fromkeys(
+        ("correlationPropertyRetrievalExpression", "messagePath", "correlationKeyRef"), "the same"
+    ),
+    **dict.fromkeys(
+        ("resourceRef", "resourceParameterBinding", "resourceAssignmentExpression"), "part of a performer"
+    ),
+    **dict.fromkeys(("expression", "formalExpression", "script"), "part of what is told already"),
+    **dict.fromkeys(("event",), "part of a complex behaviour, which is refused"),
+}
+_ALLOWED = {
+    "startEvent": {"message", "timer", "signal", "conditional", "error", "escalation", "compensate"},
+    "endEvent": {"message", "signal", "error", "escalation", "compensate", "cancel", "terminate"},
+    "intermediateCatchEvent": {"message", "timer", "signal", "conditional", "link"},
+    "intermediateThrowEvent": {"message", "signal", "escalation", "compensate", "link"},
+    "boundaryEvent": {
+        "message",
+        "timer",
+        "signal",
+        "conditional",
+        "error",
+        "escalation",
+        "compensate",
+        "cancel",
+    },
 }
 
 
 def check(case: Case) -> Iterator[Finding]:
-    for node in case.nodes(*_INSTEAD):
-        yield Finding("unsupported", _INSTEAD[local(node)], node.get("id"))
+    for node in case.nodes(*REFUSED):
+        yield Finding("unsupported", REFUSED[local(node)], nearest(node))
+    for child in case.root:
+        if local(child) == "process" and child.get("id") != case.model.key:
+            continue
+        for node in child.iter():
+            tag = local(node)
+            if tag and tag not in RUNS and tag not in REFUSED and tag not in DRAWN and tag not in HARMLESS:
+                yield Finding("unsupported", f"不认识的元素“{tag}”；请用流程设计器重新画。", nearest(node))
+    yield from _events(case)
+    yield from _quantities(case)
+    for node in case.nodes("extension"):
+        if node.get("mustUnderstand") == "true":
+            yield Finding(
+                "unsupported", "文件要求支持别的系统的扩展，这里不支持；请去掉这些扩展。", node.get("id")
+            )
+
+
+def _events(case: Case) -> Iterator[Finding]:
     for node in case.nodes(*EVENTS):
-        kinds = [local(d) for d in node if local(d).endswith("EventDefinition")]
+        kinds = [
+            local(d).removesuffix("EventDefinition") for d in node if local(d).endswith("EventDefinition")
+        ]
         for kind in kinds:
-            if kind not in _EVENTS[local(node)]:
-                yield Finding("unsupported", f"{local(node)} 暂不支持 {kind}。", node.get("id"))
-        if len(kinds) > 1:
-            yield Finding("unsupported", "一个事件只能有一种触发方式。", node.get("id"))
+            if kind not in _ALLOWED[local(node)]:
+                yield Finding(
+                    "unsupported", f"{local(node)} 不能用 {kind} 触发；请改用别的事件。", node.get("id")
+                )
+        if len(kinds) > 1 or node.get("parallelMultiple") == "true":
+            yield Finding("unsupported", "一个事件只能有一种触发方式；请分成几个事件。", node.get("id"))
         if local(node) == "intermediateCatchEvent" and not kinds:
-            yield Finding("unsupported", "中间捕获事件没有触发方式；请选择定时。", node.get("id"))
-    for node in case.nodes("subProcess"):
-        if node.get("triggeredByEvent") == "true":
-            yield Finding("unsupported", "事件子流程暂不支持；请改用边界事件。", node.get("id"))
-        if len(node.findall(bpmn("startEvent"))) != 1 or not node.findall(bpmn("endEvent")):
             yield Finding(
-                "unsupported", "子流程应有且只有一个开始事件，并至少有一个结束事件。", node.get("id")
+                "unsupported", "中间捕获事件没有触发方式；请选择定时、消息、信号或条件。", node.get("id")
             )
-    for node in case.nodes(*ACTIVITIES):
-        if node.find(bpmn("standardLoopCharacteristics")) is not None:
-            yield Finding("unsupported", "标准循环暂不支持；请用网关画出回路，或用多实例。", node.get("id"))
-        flows = case.leaving(node)
-        if len(flows) > 1:
-            yield Finding("unsupported", "任务之后不能直接分支；请在任务后面加一个网关。", node.get("id"))
-        if len(flows) == 1 and flows[0].find(bpmn("conditionExpression")) is not None:
+        element = case.model.elements.get(node.get("id", ""))
+        if (
+            element is not None
+            and (element.kind, element.scope) == ("startEvent", case.model.key)
+            and "conditional" in kinds
+        ):
             yield Finding(
-                "unsupported", "任务出口上的条件不起作用；请在任务后面加一个排他网关。", flows[0].get("id")
+                "unsupported",
+                "流程不能由条件开始：还没有变量可看。请用消息、信号或定时，或把条件写在流程里。",
+                element.id,
             )
-    for node in case.nodes("dataInputAssociation", "dataOutputAssociation", "ioSpecification"):
-        parent = node.getparent()
-        yield Finding(
-            "unsupported",
-            "数据关联不起作用；请用任务的输入、输出映射。",
-            parent.get("id") if parent is not None else None,
-        )
-    starts = [e for e in case.by_scope.get(case.model.key, []) if e.kind == "startEvent"]
-    if len(starts) > 1:
-        yield Finding("unsupported", "流程只能有一个开始事件。", starts[1].id)
-    for node in case.nodes("collaboration"):
-        if len(node.findall(bpmn("messageFlow"))):
-            yield Finding("unsupported", "消息流不会执行，仅作图示。", node.get("id"), severity="warning")
+        for definition in node.findall(bpmn("compensateEventDefinition")):
+            if definition.get("waitForCompletion") == "false":
+                yield Finding("unsupported", "补偿总要等它办完；请去掉“不等待”。", node.get("id"))
+
+
+def _quantities(case: Case) -> Iterator[Finding]:
+    for node in case.nodes(*FLOW_NODES, "multiInstanceLoopCharacteristics"):
+        if node.get("instantiate") == "true":
+            yield Finding("unsupported", "不能由它开始一个流程；请在前面画一个消息开始事件。", node.get("id"))
+        if node.get("eventGatewayType") == "Parallel":
+            yield Finding(
+                "unsupported", "事件网关不能等齐全部事件；请用并行网关，后面各接一个事件。", node.get("id")
+            )
+        if node.get("startQuantity", "1") != "1" or node.get("completionQuantity", "1") != "1":
+            yield Finding(
+                "unsupported", "不能要求几个令牌才开始，或一次给出几个；请用并行网关画出来。", node.get("id")
+            )
+        if (
+            node.get("behavior", "All") != "All"
+            or node.get("noneBehaviorEventRef")
+            or node.get("oneBehaviorEventRef")
+        ):
+            yield Finding(
+                "unsupported", "多实例不能逐项抛出事件；请在多实例的子流程里画出要抛出的事件。", nearest(node)
+            )
+    for node in case.nodes("conditionExpression", "condition", "timeDate", "timeDuration", "timeCycle"):
+        language = node.get("language")
+        if language and "feel" not in language.lower():
+            yield Finding("unsupported", f"表达式的语言是“{language}”；只能用 FEEL，请改写。", nearest(node))
+
+
+def nearest(node: etree._Element) -> str | None:
+    """The id of the flow node, flow or whatever else of the picture it belongs to."""
+    here: etree._Element | None = node
+    while here is not None and (local(here) not in _SHOWN or not here.get("id")):
+        here = here.getparent()
+    return here.get("id") if here is not None else node.get("id")
+
+
+_SHOWN = FLOW_NODES | {
+    *(
+        "sequenceFlow",
+        "process",
+        "collaboration",
+        "participant",
+        "messageFlow",
+        "dataStoreReference",
+        "dataStore",
+    ),
+    *("dataObjectReference", "dataObject", "lane", "choreography", "choreographyTask", "conversation"),
+    *(
+        "callConversation",
+        "subConversation",
+        "subChoreography",
+        "callChoreography",
+        "globalTask",
+        "globalUserTask",
+    ),
+    *("globalManualTask", "globalScriptTask", "globalBusinessRuleTask", "globalConversation"),
+    *("globalChoreographyTask", "correlationProperty", "message", "error", "signal", "escalation"),
+}

@@ -402,8 +402,8 @@ def test_the_same_folder_makes_no_new_version_and_an_older_one_does(
         (b"no diagram", "readable", None),
         (b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "readable", None),
         (draw("p", start(), node("scriptTask", "s"), end(), path("start", "s", "end")), "unsupported", "s"),
-        (draw("p", start(), user("a", person=None), end(), path("start", "a", "end")), "structure", "a"),
-        (draw("p", start(), user("a"), end(), path("start", "a")), "structure", "end"),
+        (draw("p", start(), user("a", person=None), end(), path("start", "a", "end")), "assignment", "a"),
+        (draw("p", start(), user("a"), end(), path("start", "a")), "unreachable", "end"),
         (draw("p", start(), user("a", person="=1 +"), end(), path("start", "a", "end")), "expressions", "a"),
         (
             draw("p", start(), user("a", ours("form", ref="x.form.json")), end(), path("start", "a", "end")),

@@ -38,16 +38,17 @@ FORM = json.dumps(
 ).encode()
 
 
-def found(
-    *nodes: str, paths: tuple[str, ...] = ("start", "a", "end"), rule: str = "expressions"
-) -> list[Finding]:
-    """What is told of a process with a start form, these nodes and an end."""
+ABOUT = {"expressions", "timers", "multi-instance", "conditions"}
+
+
+def found(*nodes: str, paths: tuple[str, ...] = ("start", "a", "end")) -> list[Finding]:
+    """What is told of the expressions of a process with a start form, these nodes and an end."""
     xml = draw(
         "p", start("start", ours("form", ref="start.form.json")), *nodes, end(), path(*paths) if paths else ""
     )
     told = rules.check(parse_xml(xml), {"p.bpmn": xml, "start.form.json": FORM}, set())
-    assert {f.rule for f in told} <= {"expressions", "variables", "decisions"}, told
-    return [f for f in told if f.rule == rule]
+    assert {f.rule for f in told} <= ABOUT | {"variables", "decisions", "default-flows"}, told
+    return [f for f in told if f.rule in ABOUT]
 
 
 def choice(condition: str) -> tuple[str, ...]:

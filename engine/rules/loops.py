@@ -1,0 +1,89 @@
+"""Whatever goes round must be able to come out, and must wait for something while it goes round."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from engine.bpmn.model import Element
+from engine.bpmn.parser import SUB_PROCESSES
+from engine.errors import Finding
+from engine.rules import Case
+
+_WAITING = frozenset(
+    {"userTask", "serviceTask", "receiveTask", "callActivity", "intermediateCatchEvent", *SUB_PROCESSES}
+)
+
+
+def check(case: Case) -> Iterator[Finding]:
+    for element in case.elements:
+        loop = element.standard_loop
+        if loop is not None and loop.condition is None and loop.maximum is None:
+            yield Finding("loops", "循环没有条件，也没有最多次数，不会停；请至少设置一样。", element.id)
+    for scope, elements in case.graph.inside.items():
+        for ring in _rings(case, elements):
+            first = next(e for e in elements if e.id in ring)
+            around = " → ".join(e.id for e in elements if e.id in ring)
+            if not _left(case, scope, ring):
+                yield Finding(
+                    "loops", f"这个回路没有出口，流程会一直转下去：{around}。请画出离开的条件。", first.id
+                )
+            elif not any(_changes(case.model.elements[one]) for one in ring):
+                yield Finding(
+                    "loops",
+                    f"这个回路里没有等待的步骤，变量不会变，条件也不会变：{around}。请加上用户任务、服务任务或定时。",
+                    first.id,
+                    "warning",
+                )
+
+
+def _left(case: Case, scope: str, ring: Collection[str]) -> bool:
+    """A flow leads out, or something outside interrupts it."""
+    if any(next_ not in ring for one in ring for next_ in case.graph.following(case.model.elements[one])):
+        return True
+    while scope in case.model.elements:
+        around = [
+            *case.graph.boundary.get(scope, ()),
+            *(start for start, _ in case.graph.handlers.get(scope, ())),
+        ]
+        if any(event.interrupting for event in around):
+            return True
+        scope = case.model.elements[scope].scope
+    return any(start.interrupting for start, _ in case.graph.handlers.get(scope, ()))
+
+
+def _changes(element: Element) -> bool:
+    return element.kind in _WAITING or element.is_fanout or element.decision is not None
+
+
+def _rings(case: Case, elements: Collection[Element]) -> list[set[str]]:
+    """Sets of elements that can be reached from each other (Tarjan's strongly connected components, without recursion)."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    open_: list[str] = []
+    found: list[set[str]] = []
+    for root in elements:
+        todo: list[tuple[str, Iterator[str]]] = []
+        if root.id not in number:
+            todo.append((root.id, iter(list(case.graph.following(root)))))
+            number[root.id] = lowest[root.id] = len(number)
+            open_.append(root.id)
+        while todo:
+            here, further = todo[-1]
+            target = next(further, None)
+            if target is None:
+                todo.pop()
+                if todo:
+                    lowest[todo[-1][0]] = min(lowest[todo[-1][0]], lowest[here])
+                if lowest[here] == number[here]:
+                    at = open_.index(here)
+                    ring, open_[at:] = set(open_[at:]), []
+                    if len(ring) > 1 or here in case.graph.following(case.model.elements[here]):
+                        found.append(ring)
+            elif target in number:
+                if target in open_:
+                    lowest[here] = min(lowest[here], number[target])
+            elif target in case.model.elements:
+                number[target] = lowest[target] = len(number)
+                open_.append(target)
+                todo.append((target, iter(list(case.graph.following(case.model.elements[target])))))
+    return found

@@ -1,0 +1,44 @@
+"""The time of a timer is an ISO 8601 text or FEEL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from engine import feel
+from engine.bpmn.model import Element
+from engine.errors import Finding
+from engine.rules import Case
+from engine.rules.variables import TIMES
+
+_CYCLE = re.compile(r"R\d*/(.+)")
+
+
+def check(case: Case) -> Iterator[Finding]:
+    for element in case.elements:
+        if element.timer is not None:
+            yield from _timer(element, *element.timer)
+
+
+def _timer(element: Element, kind: str, text: str) -> Iterator[Finding]:
+    if not text:
+        yield Finding("timers", "定时事件没有设置时间。", element.id)
+        return
+    if text.startswith("="):
+        return  # the rule of expressions looks at it
+    literal = text.strip('"')
+    if kind == "timeCycle":
+        cycle = _CYCLE.fullmatch(literal)
+        if cycle is None or _kind(cycle[1]) != "days and time duration":
+            yield Finding("timers", f"循环“{text}”应形如 R3/P1D（每天一次，共三次）。", element.id)
+    elif _kind(literal) not in TIMES:
+        yield Finding(
+            "timers",
+            f"时间“{text}”不是日期、日期时间或时长。请写成 2026-04-30、2026-04-30T08:30:00 或 P7D，或以 = 开头的表达式。",
+            element.id,
+        )
+
+
+def _kind(literal: str) -> str | None:
+    """The kind of what an ISO 8601 text stands for."""
+    return feel.kind(feel.evaluate('@"' + literal.replace('"', "") + '"', {}))
