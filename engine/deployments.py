@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine import blobs, dmn, forms, ledgers, rules, values
+from engine import blobs, dmn, forms, ledgers, rules, start_events, values
 from engine.bpmn.execution import Process
 from engine.bpmn.parser import parse_xml
 from engine.clock import local
@@ -126,6 +126,8 @@ def deploy(
     session.flush()
     if model.key in references["process"]:  # a process that calls itself goes on in its own version
         definition.called = {**called, model.key: definition.id}
+    versions = select(ProcessDefinition.id).where(ProcessDefinition.key == model.key)
+    start_events.replace(session, versions, definition.id, model, at)
     return definition
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ForeignKey, Index, String, and_, cast, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine import assignment, blobs, instances, jobs, values, work_items
+from engine import assignment, blobs, instances, jobs, subscriptions, values, work_items
 from engine.arrivals import Arrival
 from engine.bpmn.execution import Context, Opened
 from engine.bpmn.model import Element, evaluate, resolve
@@ -455,6 +455,7 @@ def end_below(session: Session, path: str, at: datetime, fanout_id: int = 0) -> 
         .values(closed_at=at, closing="withdrawn", version=item.version + 1)
         .execution_options(**same)
     )
+    subscriptions.drop_below(session, below)
     session.execute(
         delete(job)
         .where((job.instance_id.in_(below)) | ((job.fanout_id == fanout_id) & (job.kind == "children")))

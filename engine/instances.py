@@ -24,6 +24,9 @@ class ProcessInstance(Table):
     :ivar path: ``/1/7/`` for instance 7 started by instance 1: all descendants share the prefix
     :ivar item: the element of the fan-out's collection that this child is for
     :ivar outcome: ``completed``, ``cancelled``, ``terminated`` or ``error:CODE``; NULL while it runs
+    :ivar unique_key: process key and business key while it runs, where the process wants no two of them at a time
+    :ivar suspension_id: it is suspended by that act (``engine.suspension``)
+    :ivar deleted_at: its data were erased; administrators alone still find it (``engine.deletion``)
     :ivar event_seq: head of the stream ``instance:<id>``
     """
 
@@ -33,6 +36,8 @@ class ProcessInstance(Table):
         Index("ix_process_instance_path", "path", postgresql_ops={"path": "text_pattern_ops"}),
         Index("ix_process_instance_started_by", "started_by_id", "started_at"),
         Index("ix_process_instance_business_key", "business_key"),
+        Index("ix_process_instance_definition", "definition_id", "started_at"),
+        Index("ix_process_instance_unique_key", "unique_key", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -40,6 +45,7 @@ class ProcessInstance(Table):
     scope: Mapped[str] = mapped_column(String(200))
     title: Mapped[str] = mapped_column(String(500))
     business_key: Mapped[str | None] = mapped_column(String(200))
+    unique_key: Mapped[str | None] = mapped_column(String(401))
     path: Mapped[str] = mapped_column(String(1000))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
     fanout_id: Mapped[int | None]  # of fanout.id: without a constraint, which would close a circle of tables
@@ -50,6 +56,8 @@ class ProcessInstance(Table):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(100))
+    suspension_id: Mapped[int | None]  # of suspension.id: without a constraint, as above
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     state: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column()
     event_seq: Mapped[int] = mapped_column(default=0)
@@ -62,11 +70,15 @@ class ProcessInstance(Table):
         return f"instance:{self.id}"
 
 
-def get(session: Session, instance_id: int, *, lock: bool = False) -> ProcessInstance:
+def get(session: Session, instance_id: int | None, *, lock: bool = False) -> ProcessInstance:
     """:param lock: whoever else wants to write the row waits for this transaction
     :raises NotFound: no such instance
     """
-    found = session.get(ProcessInstance, instance_id, with_for_update=WRITING if lock else None)
+    found = (
+        session.get(ProcessInstance, instance_id, with_for_update=WRITING if lock else None)
+        if instance_id is not None
+        else None
+    )
     if found is None:
         raise NotFound("no-instance", "没有这个流程实例。", id=instance_id)
     return found

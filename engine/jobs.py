@@ -62,7 +62,8 @@ class Job(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
-    instance_id: Mapped[int] = mapped_column(ForeignKey("process_instance.id"))
+    instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
+    definition_id: Mapped[int | None] = mapped_column(ForeignKey("process_definition.id"))
     task_id: Mapped[str | None] = mapped_column(String(60))
     element_id: Mapped[str | None] = mapped_column(String(200))
     fanout_id: Mapped[int | None] = mapped_column(ForeignKey("fanout.id"))
@@ -74,12 +75,13 @@ class Job(Table):
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(Text)
     incident_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    held_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-_due = Job.incident_at.is_(None)
+_due = and_(Job.incident_at.is_(None), Job.held_at.is_(None))
 
 
-Index("ix_job_due", Job.due_at, sqlite_where=_due, postgresql_where=_due)
+Index("ix_job_ready", Job.due_at, sqlite_where=_due, postgresql_where=_due)
 
 
 def _database_now(session: Session) -> Any:
@@ -105,7 +107,7 @@ def claim(session: Session, at: datetime) -> Job | None:
     free = or_(Job.lease_until.is_(None), Job.lease_until < _database_now(session))
     found = (
         select(Job.id)
-        .where(Job.incident_at.is_(None), or_(Job.due_at <= at, ringing), free)
+        .where(_due, or_(Job.due_at <= at, ringing), free)
         .order_by(Job.due_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -141,15 +143,15 @@ def finish(session: Session, job: Job) -> None:
         raise lost(job)
 
 
-def park(session: Session, job: Job) -> None:
-    """Let a fan-out's job wait for the next arrivals.
+def park(session: Session, job: Job, *, until: datetime | None = None) -> None:
+    """Let a job wait: until a moment, or, a fan-out's, for the next arrivals.
 
     :raises Conflict: the lease was lost; the caller's transaction must roll back
     """
     result = session.execute(
         update(Job)
         .where(_mine(job))
-        .values(token=None, lease_until=None, due_at=None, attempts=0)
+        .values(token=None, lease_until=None, due_at=until, attempts=0)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(result, CursorResult)

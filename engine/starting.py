@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from engine import assignment, forms, renewals, stepping
-from engine.bpmn.model import resolve
+from engine.bpmn.model import Model, resolve
 from engine.clock import local
 from engine.deployments import Loaded, ProcessDefinition
-from engine.errors import Invalid, NotAllowed
-from engine.history import GENESIS
+from engine.errors import Conflict, Invalid, NotAllowed
+from engine.history import GENESIS, Entry
 from engine.instances import ProcessInstance
 from engine.organisation import people
 from engine.organisation.units import Unit
@@ -93,6 +95,45 @@ def start_by(
     )
 
 
+def start_at(
+    runtime: Runtime,
+    session: Session,
+    definition: ProcessDefinition,
+    element_id: str,
+    payload: Mapping[str, Any],
+    *,
+    cause: Entry,
+    business_key: str | None,
+    at: datetime,
+) -> ProcessInstance:
+    """Start an instance at one of its process's start events, which takes what it declares from the payload.
+
+    :param cause: what set it off, the first line of its history
+    :param business_key: for a process that names none itself
+    """
+    loaded = runtime.definitions.get(session, definition.id)
+    model = loaded.process.model
+    element = model.elements[element_id]
+    seen = {"今天": local(at).date()}
+    data = {
+        **seen,
+        **{name: resolve(text, {**seen, **payload}, at) for name, text in element.outputs.items()},
+    }
+    own = business_key if model.business_key is None else None
+    return start(
+        runtime,
+        session,
+        definition,
+        data,
+        by=None,
+        unit_id=None,
+        business_key=own,
+        at=at,
+        cause=replace(cause, element_id=element_id),
+        payload=payload,
+    )
+
+
 def start(
     runtime: Runtime,
     session: Session,
@@ -103,15 +144,24 @@ def start(
     unit_id: int | None,
     business_key: str | None,
     at: datetime,
+    cause: Entry | None = None,
+    payload: Mapping[str, Any] | None = None,
 ) -> ProcessInstance:
-    """Start a new top-level instance and run it to its first waiting points."""
+    """Start a new top-level instance and run it to its first waiting points.
+
+    :param cause: what set off the start event ``cause.element_id``; None for the start event without a trigger
+    :param payload: what its message or signal brought
+    :raises Conflict: the process wants its business keys to be unique, and one of that key is running
+    """
     loaded = runtime.definitions.get(session, definition.id)
     model = loaded.process.model
+    business_key = business_key or _text(resolve(model.business_key, data, at))
     instance = ProcessInstance(
         definition_id=definition.id,
         scope=model.key,
         title=str(resolve(model.title, data, at) or model.name)[:500],
-        business_key=business_key or _text(resolve(model.business_key, data, at)),
+        business_key=business_key,
+        unique_key=_unique(session, model, business_key),
         path="",
         unit_id=unit_id,
         started_by_id=by,
@@ -120,10 +170,34 @@ def start(
         event_hash=GENESIS,
     )
     session.add(instance)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody started one of the same key at this moment
+        if instance.unique_key is None:
+            raise
+        raise _taken(model, business_key) from error
     instance.path = f"/{instance.id}/"
-    stepping.begin(runtime, session, loaded, instance, data, by=by, at=at)
+    stepping.begin(runtime, session, loaded, instance, data, by=by, at=at, cause=cause, payload=payload)
     return instance
+
+
+def _unique(session: Session, model: Model, business_key: str | None) -> str | None:
+    """What no two running instances may have in common.
+
+    :raises Conflict: one is running
+    """
+    if not model.unique_business_key or business_key is None:
+        return None
+    key = f"{model.key}:{business_key}"
+    running = select(ProcessInstance.id).where(ProcessInstance.unique_key == key)
+    if session.scalar(running) is not None:
+        raise _taken(model, business_key)
+    return key
+
+
+def _taken(model: Model, business_key: str | None) -> Conflict:
+    sentence = f"“{model.name}”已有一个业务编号为“{business_key}”的流程正在办理，不能重复发起；请等它办结，或换一个编号。"
+    return Conflict("business-key", sentence, key=business_key)
 
 
 def _text(value: Any) -> str | None:

@@ -12,7 +12,18 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from engine import assignment, fanout, feel, history, instances, service_tasks, suspension, work_items
+from engine import (
+    assignment,
+    fanout,
+    feel,
+    history,
+    instances,
+    messages,
+    service_tasks,
+    subscriptions,
+    suspension,
+    work_items,
+)
 from engine.arrivals import Arrival
 from engine.bpmn.execution import Action, Context, Decided, Opened, Step
 from engine.bpmn.model import Element
@@ -36,12 +47,16 @@ def begin(
     by: int | None,
     at: datetime,
     cause: Entry | None = None,
+    payload: Mapping[str, Any] | None = None,
 ) -> Step:
     """The first step of an instance whose row exists.
 
     :param cause: what set off the start event ``cause.element_id``; None for the start event without a trigger
+    :param payload: what its message or signal brought
     """
-    step = loaded.process.start(instance.scope, data, Context(at, loaded.decide, given or {}))
+    context = Context(at, loaded.decide, given or {})
+    triggered = cause.element_id if cause is not None else None
+    step = loaded.process.start(instance.scope, data, context, at=triggered, payload=payload)
     said = {"definition": loaded.definition.key, "version": loaded.definition.version}
     started = Entry("started", said, by)
     if cause is not None:
@@ -91,6 +106,8 @@ def project(
     log += [
         Entry("warned", {"warnings": warned.warnings}, element_id=warned.element_id) for warned in step.warned
     ]
+    if step.unsubscribed:
+        subscriptions.drop(session, instance.id, step.unsubscribed)
     if step.cancelled or step.unscheduled:
         close(session, instance, [*step.cancelled, *step.unscheduled], step.cancelled, at)
         log += [Entry("withdrawn", {"task": task}) for task in step.cancelled]
@@ -130,16 +147,46 @@ def project(
     session.add_all([item for item, _, _ in items])
     session.add_all(new_jobs)
     if step.ended:
-        instance.ended_at = at
+        instance.ended_at, instance.unique_key = at, None
         instance.outcome = step.outcome
         log.append(Entry("ended", {"outcome": instance.outcome}))
+    log += [
+        Entry(
+            f"{thrown.kind}-thrown",
+            {"name": thrown.name, "correlation": thrown.correlation},
+            element_id=thrown.element.id,
+        )
+        for thrown in step.thrown
+    ]
     history.append(session, instance.stream, instance, log, at)
+    _listen(session, instance, step, at)
     if (
         step.ended and instance.fanout_id is not None
     ):  # after the instance's row: who was slower finds that one stale
         fanout.arrive(runtime, session, instance, step.data, at=at)
     assignment.assign(session, items, at)
     work_items.show(session, [(item.id, element, data) for item, element, data in items], at)
+
+
+def _listen(session: Session, instance: ProcessInstance, step: Step, at: datetime) -> None:
+    """Who waits from now on, then what was thrown: a signal reaches who waits at the end of the step, also here."""
+    rows = [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "correlation": subscriptions.key_of(one.correlation),
+            "instance_id": instance.id,
+            "task_id": one.task_id,
+            "element_id": one.element.id,
+        }
+        for one in step.subscribed
+    ]
+    subscriptions.put(session, rows, at)
+    if any(one.kind == "message" for one in step.subscribed):
+        waiting = select(ProcessInstance.id).where(ProcessInstance.id == instance.id)
+        session.add_all(messages.ring(session, waiting, at))
+    if step.thrown:
+        session.add_all(messages.throw(session, instance.id, step.thrown, at))
 
 
 #: of a decision, as many of each as anybody reads

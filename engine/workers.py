@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from engine import checkpoints, jobs, joining, operating, timers
+from engine import checkpoints, deliveries, jobs, joining, operating, timers
 from engine.errors import Conflict, LvzeError
 from engine.jobs import Job
 from engine.runtime import Runtime
@@ -49,8 +49,10 @@ def run_one(runtime: Runtime) -> bool:
 #: everywhere, lest two wait for each other: instance, fan-out, work item, job.
 KINDS: dict[str, Callable[[Runtime, Job, datetime], None]] = {
     "children": joining.start_children,
+    "delivery": deliveries.deliver,
     "fanout": joining.drain,
     "operation": operating.run,
+    "start": timers.start,
     "timer": timers.fire,
 }
 

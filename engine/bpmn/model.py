@@ -361,6 +361,7 @@ class Model:
     """A readable BPMN file: its one executable process, and every flow node by id.
 
     :ivar conditions: sequence flow id -> FEEL source
+    :ivar unique_business_key: no two instances with one business key run at a time
     """
 
     key: str
@@ -369,6 +370,7 @@ class Model:
     conditions: Mapping[str, str]
     title: str | None = None
     business_key: str | None = None
+    unique_business_key: bool = False
 
     @property
     def start(self) -> Element:

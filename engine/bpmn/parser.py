@@ -150,6 +150,7 @@ def parse(root: etree._Element) -> Model:
         },
         title=settings.get("title") if settings is not None else None,
         business_key=settings.get("businessKey") if settings is not None else None,
+        unique_business_key=settings is not None and settings.get("uniqueBusinessKey") == "true",
     )
 
 
