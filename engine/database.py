@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeDecorator
 
 from engine import values
 from engine.errors import Conflict, SettingsError
+from engine.working_time import DEFAULT, Hours
 
 #: how a row is locked that will be written; rows that only refer to it (a child's arrival) are not kept waiting
 WRITING = {"key_share": True}
@@ -104,10 +105,11 @@ class Database:
     """One database and the two ways to use it: ``write()`` and ``read()``.
 
     :param url: ``sqlite:///path`` or ``postgresql://...``
+    :param office_hours: every session knows them (``info``): deadlines are counted in whichever transaction sets them
     :raises SettingsError: another kind of database
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, office_hours: Hours = DEFAULT) -> None:
         parsed = make_url(url)
         self.url = parsed
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -125,8 +127,9 @@ class Database:
             )
         # Eight threads that fight for SQLite's file lock wait 25 times longer than eight that queue here.
         self._writing = threading.RLock() if self.is_sqlite else None
-        self._write = sessionmaker(self.engine, expire_on_commit=False)
-        self._read = sessionmaker(self.read_engine, expire_on_commit=False)
+        info = {"office_hours": office_hours}
+        self._write = sessionmaker(self.engine, expire_on_commit=False, info=info)
+        self._read = sessionmaker(self.read_engine, expire_on_commit=False, info=info)
 
     def reach(self) -> None:
         """:raises SettingsError: there is no such database, or it does not let us in"""

@@ -12,7 +12,6 @@ from engine import history
 from engine.database import Table, UtcDateTime
 from engine.errors import Invalid, NotFound
 from engine.history import Entry
-from engine.runtime import Runtime
 from engine.working_time import Calendar
 
 STREAM = "working-calendar"
@@ -30,13 +29,14 @@ class LocalDay(Table):
     noted_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def calendar(runtime: Runtime, session: Session) -> Calendar:
+def calendar(session: Session) -> Calendar:
     """The calendar of this installation as of this transaction; the table is read when a day is first looked at."""
-    return Calendar(runtime.settings.office_hours, lambda: _read(session))
+    return Calendar(session.info["office_hours"], lambda: _read(session))
 
 
 def _read(session: Session) -> Mapping[date, bool]:
-    return {day: working for day, working in session.execute(select(LocalDay.day, LocalDay.is_working))}
+    rows = session.execute(select(LocalDay.day, LocalDay.is_working))
+    return dict(iter(rows.tuples()))
 
 
 def everything(session: Session) -> list[LocalDay]:
