@@ -201,6 +201,7 @@ class _Diagram:
             for lane in process.iter(bpmn("lane"))
             for ref in lane.findall(bpmn("flowNodeRef"))
         }
+        self._data = _data_objects(process)
         self._handlers = {
             one.get("sourceRef", ""): one.get("targetRef", "") for one in process.iter(bpmn("association"))
         }
@@ -271,14 +272,16 @@ class _Diagram:
             operations=None if permitted is None else frozenset(_words(permitted)),
             operation=None if operation is None else operation.get("name"),
             retry=None if schedule is None else _words(schedule),
-            inputs={
+            inputs=self._taken(node)
+            | {
                 i.get("name", ""): i.get("value", "")
                 for i in [
                     *(operation.findall(lvze("input")) if operation is not None else ()),
                     *_extensions(node, "input"),
                 ]
             },
-            outputs={
+            outputs=self._given(node, kind)
+            | {
                 o.get("name", ""): o.get("value", "")
                 for o in [
                     *(operation.findall(lvze("output")) if operation is not None else ()),
@@ -308,6 +311,27 @@ class _Diagram:
             incoming=tuple(self._flows(self._arriving, scope, identity)),
             outgoing=tuple(self._flows(self._leaving, scope, identity, node.get("default"))),
         )
+
+    def _taken(self, node: etree._Element) -> dict[str, str]:
+        """Inputs from data objects, by the names of the data inputs."""
+        names = {one.get("id"): one.get("name") or one.get("id", "") for one in node.iter(bpmn("dataInput"))}
+        return {
+            names[target]: f"={self._data[source]}"
+            for one in node.findall(bpmn("dataInputAssociation"))
+            if (source := _text(one, "sourceRef")) in self._data
+            and (target := _text(one, "targetRef")) in names
+        }
+
+    def _given(self, node: etree._Element, kind: str) -> dict[str, str]:
+        """Outputs to data objects, from the data outputs: of an operation they are parts of its result."""
+        names = {one.get("id"): one.get("name") or one.get("id", "") for one in node.iter(bpmn("dataOutput"))}
+        of = "result." if kind in ("serviceTask", "sendTask") else ""
+        return {
+            self._data[target]: f"={of}{names[source]}"
+            for one in node.findall(bpmn("dataOutputAssociation"))
+            if (target := _text(one, "targetRef")) in self._data
+            and (source := _text(one, "sourceRef")) in names
+        }
 
     def _flows(
         self,
@@ -357,6 +381,16 @@ class _Diagram:
             return None
         code = node.get(f"{local(node)}Code") if local(node) in ("error", "escalation") else None
         return code or node.get("name") or node.get("id")
+
+
+def _data_objects(process: etree._Element) -> dict[str | None, str]:
+    """Data objects are variables: id of a reference or an object -> name."""
+    names = {one.get("id"): one.get("name") or one.get("id", "") for one in process.iter(bpmn("dataObject"))}
+    references = {
+        one.get("id"): one.get("name") or names.get(one.get("dataObjectRef"), "")
+        for one in process.iter(bpmn("dataObjectReference"))
+    }
+    return {**names, **references}
 
 
 def _text(node: etree._Element, tag: str) -> str | None:

@@ -81,6 +81,54 @@ def boundary(id: str, on: str, inner: str, *, interrupting: bool = True) -> str:
     return node("boundaryEvent", id, inner, attachedToRef=on, cancelActivity=str(interrupting).lower())
 
 
+def gateway(kind: str, id: str, inner: str = "", **attributes: str) -> str:
+    return node(f"{kind}Gateway", id, inner, **attributes)
+
+
+def defines(kind: str, ref: str = "", inner: str = "") -> str:
+    """An event definition; ``ref`` is the id of a message, signal, error or escalation."""
+    attribute = f' {"compensate" if kind == "compensation" else kind}Ref="{ref}"' if ref else ""
+    tag = "compensate" if kind == "compensation" else kind
+    return f"<bpmn:{tag}EventDefinition{attribute}>{inner}</bpmn:{tag}EventDefinition>"
+
+
+def when(condition: str) -> str:
+    return f"<bpmn:conditionalEventDefinition><bpmn:condition>{condition}</bpmn:condition></bpmn:conditionalEventDefinition>"
+
+
+def link(name: str) -> str:
+    return f'<bpmn:linkEventDefinition name="{name}"/>'
+
+
+def catch(id: str, inner: str, **attributes: str) -> str:
+    return node("intermediateCatchEvent", id, inner, **attributes)
+
+
+def throw(id: str, inner: str = "", **attributes: str) -> str:
+    return node("intermediateThrowEvent", id, inner, **attributes)
+
+
+def sub(id: str, *parts: str, kind: str = "subProcess", **attributes: str) -> str:
+    return node(kind, id, "".join(parts), **attributes)
+
+
+def looped(condition: str = "", *, before: bool = False, maximum: int | None = None) -> str:
+    """Standard loop characteristics."""
+    inner = f"<bpmn:loopCondition>{condition}</bpmn:loopCondition>" if condition else ""
+    most = "" if maximum is None else f' loopMaximum="{maximum}"'
+    return f'<bpmn:standardLoopCharacteristics testBefore="{str(before).lower()}"{most}>{inner}</bpmn:standardLoopCharacteristics>'
+
+
+def association(source: str, target: str) -> str:
+    return f'<bpmn:association id="{source}_to_{target}" sourceRef="{source}" targetRef="{target}"/>'
+
+
+def named(kind: str, id: str, name: str) -> str:
+    """A message, signal, error or escalation of the file (``extra`` of ``draw``)."""
+    code = f' {kind}Code="{name}"' if kind in ("error", "escalation") else ""
+    return f'<bpmn:{kind} id="{id}" name="{name}"{code}/>'
+
+
 def flow(source: str, target: str, condition: str = "", id: str | None = None) -> str:
     inner = f"<bpmn:conditionExpression>{condition}</bpmn:conditionExpression>" if condition else ""
     return f'<bpmn:sequenceFlow id="{id or f"{source}_{target}"}" sourceRef="{source}" targetRef="{target}">{inner}</bpmn:sequenceFlow>'
