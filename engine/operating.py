@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from engine import instances, jobs, service_tasks, stepping
+from engine import feel, instances, jobs, service_tasks, stepping
 from engine.bpmn.execution import Complete, Throw
 from engine.bpmn.model import Element, resolve
+from engine.errors import LvzeError, NotExecutable
 from engine.history import Entry
+from engine.instances import ProcessInstance
 from engine.jobs import Job
 from engine.runtime import Runtime
 
@@ -21,9 +23,15 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
     with runtime.database.read() as session:
         context, element, inputs, warnings = _prepare(runtime, session, job, at)
         operation = service_tasks.find(element.operation or "")
-        prepare = getattr(operation, "prepare", None)
-        with _noting(warnings):
-            prepared = prepare(context, **inputs) if prepare is not None else None
+        session.commit()  # nobody waits for the world outside with a transaction open
+        failed: service_tasks.BpmnError | None = None
+        if hasattr(operation, "prepare"):
+            with jobs.renewing(runtime.database, job), _noting(warnings):
+                try:
+                    context.prepared = operation.prepare(context, **inputs)
+                except service_tasks.BpmnError as error:
+                    failed = error
+    prepared = context.prepared
     with runtime.database.write() as session:
         instances.get(session, job.instance_id, lock=True)
         jobs.finish(session, job)
@@ -31,23 +39,65 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
         context.prepared = prepared
         assert job.task_id is not None
         try:
-            with _noting(warnings):
+            if failed is not None:
+                raise failed
+            with (
+                session.begin_nested(),
+                _noting(warnings),
+            ):  # an operation that ends with an error has done nothing
                 result = operation.run(context, **inputs)
         except service_tasks.BpmnError as error:
-            log = [
-                Entry(
-                    "operation-failed",
-                    {"operation": element.operation, "error": error.code},
-                    element_id=element.id,
-                )
-            ]
-            stepping.advance(runtime, session, context.instance, Throw(job.task_id, error.code), log, at=at)
+            said = {"operation": element.operation, "error": error.code, "message": str(error)}
+            entry = Entry("operation-failed", said, element_id=element.id)
+            _throw(runtime, session, context.instance, job, error, entry, at)
             return
         variables = {**context.data, "result": result}
         outputs = {name: resolve(text, variables, at) for name, text in element.outputs.items()}
         payload = {"operation": element.operation, "name": element.name, "outputs": outputs}
         log = [Entry("operated", payload, element_id=element.id)]
         stepping.advance(runtime, session, context.instance, Complete(job.task_id, outputs), log, at=at)
+
+
+def _throw(
+    runtime: Runtime,
+    session: Session,
+    instance: ProcessInstance,
+    job: Job,
+    error: service_tasks.BpmnError,
+    entry: Entry,
+    at: datetime,
+) -> None:
+    try:
+        stepping.advance(runtime, session, instance, thrown(instance, job, error.code), [entry], at=at)
+    except NotExecutable as uncaught:
+        uncaught.add_note(str(error))
+        raise
+
+
+def thrown(instance: ProcessInstance, job: Job, code: str) -> Throw:
+    """The step's BPMN error. What a child does not catch is its parent's; at the top it is an incident."""
+    assert job.task_id is not None
+    return Throw(job.task_id, code)
+
+
+def waits(element: Element | None) -> tuple[timedelta, ...]:
+    """The pauses before the second, third ... attempt: the diagram's, or the engine's own."""
+    if element is None or element.retry is None:
+        return jobs.RETRIES
+    try:
+        spans = [feel.temporal.read_duration(word) for word in element.retry]
+    except ValueError:
+        return jobs.RETRIES
+    plain = tuple(span for span in spans if isinstance(span, timedelta))
+    return plain if len(plain) == len(spans) else jobs.RETRIES
+
+
+def inputs(runtime: Runtime, session: Session, job: Job, at: datetime) -> dict[str, object]:
+    """What the operation is given now; nothing where even that cannot be said."""
+    try:
+        return _prepare(runtime, session, job, at)[2]
+    except LvzeError:
+        return {}
 
 
 @contextmanager

@@ -14,23 +14,31 @@ from alembic.config import Config
 from sqlalchemy.orm import Session
 
 from engine import (
+    additions,
     assignment,
     blobs,
+    carbon_copies,
     checkpoints,
     claims,
     completion,
     deployments,
     history,
     inbox,
+    incidents,
     jobs,
     ledgers,
     notifications,
+    nudges,
+    opinions,
     overview,
+    phrases,
     reading,
     renewals,
     starting,
+    transfers,
     workers,
 )
+from engine.carbon_copies import CarbonCopy
 from engine.clock import Clock, SystemClock, local
 from engine.completion import Completion
 from engine.database import Database
@@ -43,6 +51,7 @@ from engine.documents.register import Document
 from engine.documents.seals import SealUseLine
 from engine.documents.verification import Verification
 from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
+from engine.incidents import Incident
 from engine.instances import ProcessInstance
 from engine.ledgers import LedgerDefinition, LedgerEntry, LedgerSection, Notice, Rollup
 from engine.organisation import (
@@ -66,6 +75,7 @@ from engine.organisation.people import Membership, Person
 from engine.organisation.posts import Holding
 from engine.organisation.units import Unit
 from engine.organisation.views import PersonView, TreeLine, UnitView
+from engine.phrases import Phrase
 from engine.renewals import Renewal
 from engine.runtime import Runtime
 from engine.settings import Settings
@@ -86,7 +96,7 @@ class ProcessEngine:
         renderer = Renderer()
         self._runtime = Runtime(
             settings,
-            Database(settings.database_url),
+            Database(settings.database_url, settings.office_hours),
             clock or SystemClock(),
             Definitions(),
             renderer,
@@ -158,15 +168,63 @@ class ProcessEngine:
             ran += 1
         return ran
 
-    def incidents(self, *, by: int) -> list[jobs.Job]:
+    # incidents
+
+    def incidents(self, *, by: int) -> list[Incident]:
+        """The jobs that wait for an administrator, the oldest first."""
         with self._read() as session:
             _require_admin(session, by)
-            return jobs.incidents(session)
+            return incidents.listed(self._runtime, session)
 
-    def retry_incident(self, job_id: int, *, by: int) -> jobs.Job:
+    def incident(self, incident_id: int, *, by: int) -> Incident:
+        """:raises NotFound: no such incident, or somebody has dealt with it"""
+        with self._read() as session:
+            _require_admin(session, by)
+            return incidents.get(self._runtime, session, incident_id)
+
+    def retry_incident(self, incident_id: int, *, by: int) -> jobs.Job:
+        """Give the job a fresh start.
+
+        :raises NotFound: as ``incident``
+        """
         with self._write() as (session, at):
             _require_admin(session, by)
-            return jobs.retry(session, job_id, at)
+            return incidents.retry(session, incident_id, by=by, at=at)
+
+    def complete_incident(
+        self, incident_id: int, *, by: int, reason: str, outputs: Mapping[str, Any] | None = None
+    ) -> None:
+        """The administrator has done the service task's work elsewhere: the process goes on with these values of its outputs.
+
+        :raises Invalid: no reason, or a value for what the step does not declare
+        :raises Conflict: the step is no service task
+        :raises NotExecutable: the process cannot go on; nothing is changed
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            incidents.complete(
+                self._runtime, session, incident_id, outputs or {}, by=by, reason=reason, at=at
+            )
+
+    def throw_incident(self, incident_id: int, *, by: int, reason: str, code: str) -> None:
+        """The service task ends with this BPMN error.
+
+        :raises Invalid: no reason, no code
+        :raises Conflict: the step is no service task
+        :raises NotExecutable: nothing catches the error; nothing is changed
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            incidents.throw(self._runtime, session, incident_id, code, by=by, reason=reason, at=at)
+
+    def cancel_incident(self, incident_id: int, *, by: int, reason: str) -> None:
+        """End the instance whose job it is, with everything below it.
+
+        :raises Invalid: no reason
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            incidents.cancel(session, incident_id, by=by, reason=reason, at=at)
 
     # definitions
 
@@ -338,6 +396,153 @@ class ProcessEngine:
                 signed=signed,
                 at=at,
             )
+
+    # office operations
+
+    def transfer(self, work_item_id: int, *, by: int, to: int, reason: str) -> WorkItem:
+        """转办: the item becomes another person's, whose completion advances it; whoever gave it away goes on reading.
+
+        :raises Invalid: no reason, to oneself, or to a person whom the diagram excludes
+        :raises NotAllowed: not his item, or the diagram does not permit it
+        :raises Conflict: closed, asleep, held by somebody else, or somebody was faster
+        """
+        with self._write() as (session, at):
+            return transfers.transfer(
+                self._runtime, session, work_item_id, to=to, reason=reason, by=by, at=at
+            )
+
+    def entrust(self, work_item_id: int, *, by: int, to: int, note: str = "") -> WorkItem:
+        """委派: somebody prepares the item and gives an opinion; it returns, and only the person who gave it out advances it.
+
+        :return: the added item; ``complete`` ends it, ``remove_signer`` takes it back
+        :raises Invalid, NotAllowed, Conflict: as ``add_signers``
+        """
+        with self._write() as (session, at):
+            return additions.entrust(self._runtime, session, work_item_id, to=to, note=note, by=by, at=at)
+
+    def add_signers(
+        self, work_item_id: int, *, by: int, persons: Sequence[int], place: str, note: str = ""
+    ) -> list[WorkItem]:
+        """加签: ask more people for an opinion.
+
+        :param place: ``before`` (the item sleeps until they are done), ``parallel`` (they are asked meanwhile) or ``after`` (they
+            are asked when it has been handed in)
+        :return: the added items
+        :raises Invalid: nobody, oneself, somebody who is asked already, too many, or an unknown place
+        :raises NotAllowed: not his item, or the diagram does not permit it
+        :raises Conflict: closed, held by somebody else, or somebody was faster
+        """
+        with self._write() as (session, at):
+            return additions.add_signers(
+                self._runtime, session, work_item_id, persons=persons, place=place, note=note, by=by, at=at
+            )
+
+    def remove_signer(self, work_item_id: int, *, by: int, reason: str) -> WorkItem:
+        """减签, or taking back a 委派: an added item that has not acted yet is closed.
+
+        :raises Invalid: no reason
+        :raises NotAllowed: he may not act on the item that it was added to
+        :raises Conflict: it was not added, or has acted already
+        """
+        with self._write() as (session, at):
+            return additions.remove_signer(self._runtime, session, work_item_id, reason=reason, by=by, at=at)
+
+    def send_copies(
+        self,
+        instance_id: int,
+        *,
+        by: int,
+        persons: Sequence[int] = (),
+        posts: Sequence[tuple[int, str]] = (),
+        note: str = "",
+        work_item: int | None = None,
+    ) -> list[CarbonCopy]:
+        """抄送: let persons, or whoever holds a post at a unit, read an instance.
+
+        :param posts: (unit, post)
+        :raises NotAllowed: he only got a copy himself, or the diagram does not permit it at the work item
+        :raises Invalid: addressed to nobody, to too many, or to a post that does not exist
+        """
+        with self._write() as (session, at):
+            return carbon_copies.send(
+                self._runtime,
+                session,
+                instance_id,
+                persons=persons,
+                to_posts=posts,
+                note=note,
+                work_item_id=work_item,
+                by=by,
+                at=at,
+            )
+
+    def copies(self, *, by: int, limit: int = 50, offset: int = 0) -> list[carbon_copies.Received]:
+        """The copies that reach the person today, newest first."""
+        with self._read() as session:
+            return carbon_copies.received(session, by, self.today(), limit=limit, offset=offset)
+
+    def read_copies(self, copy_ids: Iterable[int], *, by: int) -> None:
+        """Leave the person's receipts; copies that do not reach him are left alone."""
+        with self._write() as (session, at):
+            carbon_copies.read(session, copy_ids, by=by, at=at)
+
+    def copies_of(self, instance_id: int, *, by: int) -> Sequence[carbon_copies.Sent]:
+        """An instance's copies with their receipts, oldest first."""
+        with self._read() as session:
+            instance = reading.require_instance(session, instance_id, by, self.today())
+            return carbon_copies.of_instance(session, instance, self.today())
+
+    def nudge(self, work_item_id: int, *, by: int, note: str = "") -> nudges.Nudged:
+        """催办: remind those who have an open item in hand.
+
+        :raises NotAllowed: he neither started it nor oversees it, or the diagram does not permit it
+        :raises Conflict: closed, or nudged less than two hours ago
+        """
+        with self._write() as (session, at):
+            return nudges.nudge(self._runtime, session, work_item_id, note=note, by=by, at=at)
+
+    def opinions(self, instance_id: int, *, by: int) -> list[opinions.Opinion]:
+        """What people wrote when they acted on an instance and below it, oldest first."""
+        return opinions.of(self.timeline(instance_id, by=by))
+
+    def phrases(self, *, by: int) -> list[Phrase]:
+        """常用语: his own, then the shared ones."""
+        with self._read() as session:
+            return phrases.of_person(session, by)
+
+    def add_phrase(self, text: str, *, by: int, shared: bool = False) -> Phrase:
+        """:param shared: offered to everybody, by an administrator
+        :raises Invalid: no text, or too long
+        :raises Conflict: the list is full
+        """
+        with self._keep_phrases(shared, by, "phrase-added", text=text) as session:
+            return phrases.add(session, text, person_id=None if shared else by)
+
+    def change_phrase(self, phrase_id: int, text: str, *, by: int) -> Phrase:
+        """:raises NotFound: no such phrase, or somebody else's"""
+        shared = self._phrase_is_shared(phrase_id, by)
+        with self._keep_phrases(shared, by, "phrase-changed", phrase=phrase_id, text=text) as session:
+            return phrases.change(session, phrases.get(session, phrase_id), text)
+
+    def remove_phrase(self, phrase_id: int, *, by: int) -> None:
+        """:raises NotFound: no such phrase, or somebody else's"""
+        shared = self._phrase_is_shared(phrase_id, by)
+        with self._keep_phrases(shared, by, "phrase-removed", phrase=phrase_id) as session:
+            phrases.remove(session, phrases.get(session, phrase_id))
+
+    def _phrase_is_shared(self, phrase_id: int, by: int) -> bool:
+        with self._read() as session:
+            return phrases.get(session, phrase_id, by=by).is_shared
+
+    @contextmanager
+    def _keep_phrases(self, shared: bool, by: int, code: str, **payload: Any) -> Iterator[Session]:
+        """Shared phrases are kept by administrators and on record; one's own are nobody else's business."""
+        if shared:
+            with self._administer(by, "organisation", code, **payload) as (session, _):
+                yield session
+        else:
+            with self._write() as (session, _):
+                yield session
 
     # documents
 
@@ -761,6 +966,7 @@ class ProcessEngine:
         department: str = "",
         job_title: str = "",
         phone: str | None = None,
+        email: str | None = None,
         branch_id: int | None = None,
         kind: str = "正式",
         joined_party_on: date | None = None,
@@ -783,6 +989,7 @@ class ProcessEngine:
                 department_id=departments.place(session, department, today).id if department else None,
                 job_title=job_title,
                 phone=phone,
+                email=email,
             )
             if branch_id is not None:
                 people.enrol(
@@ -805,6 +1012,7 @@ class ProcessEngine:
         department: str = "",
         job_title: str = "",
         phone: str | None = None,
+        email: str | None = None,
     ) -> Person:
         with self._administer(by, "organisation", "person-changed", person=person_id) as (session, at):
             return people.change(
@@ -817,6 +1025,7 @@ class ProcessEngine:
                 else None,
                 job_title=job_title,
                 phone=phone,
+                email=email,
             )
 
     def transfer_member(self, person_id: int, branch_id: int, *, by: int | None, on: date) -> Membership:
@@ -870,6 +1079,11 @@ class ProcessEngine:
                 session, "organisation", [history.Entry("delegated", payload, person_id=by)], at
             )
             return made
+
+    def own_delegations(self, *, by: int) -> list[Delegation]:
+        """代理 of the person's own, given and received, those that began last first."""
+        with self._read() as session:
+            return delegation.of_person(session, by)
 
     def delegations(self, *, by: int) -> list[Delegation]:
         """Everybody's, newest first."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parseaddr
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from engine import mailboxes
+from engine.egress import NOWHERE, AllowList
 from engine.errors import SettingsError
+from engine.mailboxes import MailServer
 from engine.working_time import DEFAULT, OFFICE_HOURS, Hours, hours_of
 
 
@@ -24,6 +29,11 @@ class Settings:
     :ivar passphrase: encrypts private keys at rest
     :ivar port: TCP port of ``lvze serve``, on loopback
     :ivar workers: threads that run jobs inside the server; 0 leaves them to ``lvze worker``
+    :ivar undo: what leaves the house waits so long, so that the step before it can be taken back
+    :ivar smtp: the mail server; None: no mail is sent
+    :ivar mail_from: the sender of mails, such as ``履责系统 <lvze@example.org>``
+    :ivar http_allow: where service tasks may call; nowhere by default
+    :ivar webhook_secret: each receiver's signing key is made from it
     :ivar office_hours: when a working day is worked, Asia/Shanghai
     """
 
@@ -34,6 +44,11 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8168
     workers: int = 2
+    undo: timedelta = timedelta(0)
+    smtp: MailServer | None = None
+    mail_from: str = ""
+    http_allow: AllowList = NOWHERE
+    webhook_secret: str = ""
     office_hours: Hours = DEFAULT
 
     @classmethod
@@ -61,6 +76,11 @@ class Settings:
             host=environ.get("LVZE_HOST", "127.0.0.1"),
             port=_number(environ, "LVZE_PORT", 8168, 1, 65535),
             workers=_number(environ, "LVZE_WORKERS", 2, 0, 64),
+            undo=timedelta(seconds=_number(environ, "LVZE_UNDO_SECONDS", 10, 0, 3600)),
+            smtp=_smtp(environ),
+            mail_from=_mail_from(environ),
+            http_allow=_http_allow(environ),
+            webhook_secret=_secret(environ, home, "LVZE_WEBHOOK_SECRET", "webhook-secret"),
             office_hours=_office_hours(environ),
         )
 
@@ -74,6 +94,39 @@ def _home(environ: Mapping[str, str]) -> Path:
             "setting", f"LVZE_HOME 应是可以写入的文件夹，现在是“{home}”：{error.strerror}。"
         ) from None
     return home
+
+
+def _smtp(environ: Mapping[str, str]) -> MailServer | None:
+    url = environ.get("LVZE_SMTP_URL", "")
+    if not url:
+        return None
+    try:
+        return MailServer.parse(url)
+    except ValueError:
+        raise SettingsError(
+            "setting",
+            "LVZE_SMTP_URL 应形如 smtps://用户:口令@主机:465、smtp://主机:587（STARTTLS）"
+            "或 smtp://主机:25?tls=no（不加密，不能带口令，除非是本机）。",
+        ) from None
+
+
+def _mail_from(environ: Mapping[str, str]) -> str:
+    text = environ.get("LVZE_MAIL_FROM", "").strip()
+    if environ.get("LVZE_SMTP_URL") and not mailboxes.is_address(parseaddr(text)[1]):
+        raise SettingsError(
+            "setting", f"LVZE_MAIL_FROM 应是发信地址，形如 履责系统 <lvze@example.org>，现在是“{text}”。"
+        )
+    return text
+
+
+def _http_allow(environ: Mapping[str, str]) -> AllowList:
+    try:
+        return AllowList.parse(environ.get("LVZE_HTTP_ALLOW", ""))
+    except ValueError as error:
+        raise SettingsError(
+            "setting",
+            f"LVZE_HTTP_ALLOW 应是用空格分开的主机，如 api.example.org、*.example.org:8443、10.1.2.0/24；“{error}”不是。",
+        ) from None
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

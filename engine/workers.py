@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from engine import checkpoints, deliveries, jobs, joining, operating, timers
+from engine import checkpoints, deliveries, incidents, jobs, joining, operating, timers
 from engine.errors import Conflict, LvzeError
 from engine.jobs import Job
 from engine.runtime import Runtime
@@ -32,16 +32,15 @@ def run_one(runtime: Runtime) -> bool:
     except Conflict as error:
         # Somebody else moved the instance, or took the job: look again at once.
         logger.info("job %s (%s) collided: %s", job.id, job.kind, error)
-        with runtime.database.write() as session:
-            if job.attempts < COLLISIONS:
+        if job.attempts < COLLISIONS:
+            with runtime.database.write() as session:
                 jobs.let_go(session, job)
-            else:
-                jobs.fail(session, job, error, at)
+        else:
+            incidents.fail(runtime, job, error, at)
     except Exception as error:
         if not isinstance(error, LvzeError):
             logger.exception("job %s (%s) failed", job.id, job.kind)
-        with runtime.database.write() as session:
-            jobs.fail(session, job, error, at)
+        incidents.fail(runtime, job, error, at)
     return True
 
 

@@ -522,7 +522,7 @@ def _text(name: str) -> str:
 
 
 def _particulars() -> dict[str, Any]:
-    return {name: _text(name) for name in ("name", "number", "department", "job_title", "phone")}
+    return {name: _text(name) for name in ("name", "number", "department", "job_title", "phone", "email")}
 
 
 def _optional_date(name: str) -> date | None:

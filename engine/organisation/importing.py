@@ -40,6 +40,7 @@ _COLUMNS = {
         "joined_party_on": "入党日期",
         "job_title": "岗位",
         "phone": "电话",
+        "email": "电子邮箱",
     },
     "任职": {"unit_id": "党组织", "post": "职务", "mode": "任职方式", "from_on": "任职日期"},
 }
@@ -277,6 +278,7 @@ class _Import:
             department_id=self._department(row),
             job_title=row.text("岗位"),
             phone=row.text("电话"),
+            email=row.text("电子邮箱"),
         )
         membership = None
         if branch is not None:
@@ -299,8 +301,9 @@ class _Import:
         department_id = self._department(row) or person.department_id
         job_title = row.text("岗位") or person.job_title
         phone = row.text("电话") or person.phone
-        stored = (person.number, person.department_id, person.job_title, person.phone)
-        changed = (number, department_id, job_title, phone) != stored
+        email = row.text("电子邮箱") or person.email
+        stored = (person.number, person.department_id, person.job_title, person.phone, person.email)
+        changed = (number, department_id, job_title, phone, email) != stored
         if changed:
             people.change(
                 self.session,
@@ -310,6 +313,7 @@ class _Import:
                 department_id=department_id,
                 job_title=job_title,
                 phone=phone,
+                email=email,
             )
         if membership is not None:
             if kind and kind != membership.kind:

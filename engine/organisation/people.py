@@ -10,6 +10,7 @@ from datetime import date
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from engine import mailboxes
 from engine.database import Table
 from engine.errors import Conflict, Invalid, NotFound
 from engine.organisation import departments, units
@@ -36,6 +37,7 @@ class Person(Table):
     department_id: Mapped[int | None] = mapped_column(ForeignKey("department.id"))
     job_title: Mapped[str] = mapped_column(String(60), default="")
     phone: Mapped[str | None] = mapped_column(String(20))
+    email: Mapped[str | None] = mapped_column(String(254))
 
 
 class Membership(Period, Table):
@@ -96,6 +98,7 @@ def add(
     department_id: int | None = None,
     job_title: str = "",
     phone: str | None = None,
+    email: str | None = None,
 ) -> Person:
     """:raises Invalid: no name, a text too long, or a 身份证号 anywhere
     :raises Conflict: the 人员编号 is taken
@@ -109,6 +112,7 @@ def add(
         department_id=department_id,
         job_title=job_title,
         phone=phone,
+        email=email,
     )
     session.add(person)
     session.flush()
@@ -124,6 +128,7 @@ def change(
     department_id: int | None = None,
     job_title: str = "",
     phone: str | None = None,
+    email: str | None = None,
 ) -> Person:
     """Write all fields anew; raises as ``add``."""
     person = get(session, person_id, lock=True)
@@ -135,6 +140,7 @@ def change(
         department_id=department_id,
         job_title=job_title,
         phone=phone,
+        email=email,
     )
     session.flush()
     return person
@@ -249,6 +255,18 @@ def members(session: Session, unit_id: int, on: date) -> list[Person]:
     )
 
 
+def without_vote(session: Session, person_ids: Iterable[int], on: date) -> set[int]:
+    """Those of them who have no vote in the Party that day: 预备党员 and those who are no members (党章 art. 7)."""
+    wanted = set(person_ids)
+    full = select(Membership.person_id).where(
+        Membership.person_id.in_(wanted), Membership.on(on), Membership.kind != "预备"
+    )
+    probationary = select(Membership.person_id).where(
+        Membership.person_id.in_(wanted), Membership.on(on), Membership.kind == "预备"
+    )
+    return (wanted - set(session.scalars(full))) | set(session.scalars(probationary))
+
+
 def names(session: Session, person_ids: Iterable[int]) -> dict[int, str]:
     """Person id -> name."""
     wanted = list(set(person_ids))
@@ -307,19 +325,24 @@ def _fill(
     department_id: int | None,
     job_title: str,
     phone: str | None,
+    email: str | None,
 ) -> None:
     name, number, phone = name.strip(), (number or "").strip() or None, (phone or "").strip() or None
+    email = (email or "").strip() or None
     for field, label, value, longest in (
         ("name", "姓名", name, 40),
         ("number", "人员编号", number or "", 16),
         ("job_title", "岗位", job_title, 60),
         ("phone", "电话", phone or "", 20),
+        ("email", "电子邮箱", email or "", 254),
     ):
         refuse_identity_number(value, field)
         if len(value) > longest:
             raise _invalid(field, f"{label}最多 {longest} 个字。")
     if not name:
         raise _invalid("name", "请填写姓名。")
+    if email is not None and not mailboxes.is_address(email):
+        raise _invalid("email", f"“{email}”不是电子邮箱地址，应形如 name@example.org。")
     if department_id is not None:
         departments.get(session, department_id)
     if number is not None:
@@ -328,4 +351,4 @@ def _fill(
         if other is not None and other is not person:
             raise Conflict("number-taken", f"人员编号“{number}”已属于{other.name}。", person=other.id)
     person.name, person.number, person.department_id = name, number, department_id
-    person.job_title, person.phone = job_title.strip(), phone
+    person.job_title, person.phone, person.email = job_title.strip(), phone, email

@@ -2,16 +2,19 @@
 
 An operation is a module with ``run(context, **inputs) -> dict``. It runs as a job, inside the transaction that also moves the
 token, so its effect happens exactly once. Slow or outside work belongs in an optional ``prepare(context, **inputs) -> Any``,
-which runs before the transaction on a reading session; what it returns reaches ``run`` as ``context.prepared``.
+which runs before the transaction on a reading session; what it returns reaches ``run`` as ``context.prepared``. An operation whose
+effect leaves the house, and cannot be taken back, says so with ``outward(inputs) -> bool``: it waits for the undo window, and is
+given to the world with ``context.job.key``, by which a repetition is recognised.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import LvzeError
@@ -30,7 +33,7 @@ NAMES = frozenset(path.stem for path in Path(__file__).parent.glob("*.py") if pa
 
 
 class BpmnError(LvzeError):
-    """An operation's business error: caught by an error boundary event with the same code, an incident without one."""
+    """An operation's business error: caught by an error boundary event with the same code, an incident at once without one."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,18 @@ class Operation:
     job: Job
     data: dict[str, Any]
     prepared: Any = None
+
+
+def is_outward(name: str, inputs: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """Does the operation reach the world outside, beyond recall? Unknown ones do not.
+
+    :param inputs: name -> expression, as the diagram has them
+    """
+    return name in NAMES and getattr(find(name), "outward", _never)(inputs)
+
+
+def _never(_inputs: Mapping[str, str]) -> bool:
+    return False
 
 
 def find(name: str) -> ModuleType:

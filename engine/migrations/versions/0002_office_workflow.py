@@ -24,6 +24,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("day", name=op.f("pk_local_day")),
     )
     op.create_table(
+        "phrase",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=True),
+        sa.Column("text", sa.String(length=200), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_phrase_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_phrase")),
+    )
+    with op.batch_alter_table("phrase", schema=None) as batch_op:
+        batch_op.create_index("ix_phrase_person", ["person_id", "position"], unique=False)
+
+    op.create_table(
         "message",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -83,6 +95,73 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suspension")),
     )
+    op.create_table(
+        "carbon_copy",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("instance_id", sa.Integer(), nullable=False),
+        sa.Column("work_item_id", sa.Integer(), nullable=True),
+        sa.Column("sender_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=True),
+        sa.Column("unit_id", sa.Integer(), nullable=True),
+        sa.Column("post", sa.String(length=12), nullable=True),
+        sa.Column("note", sa.String(length=500), nullable=False),
+        sa.Column("sent_at", database.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["instance_id"], ["process_instance.id"], name=op.f("fk_carbon_copy_instance_id")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_carbon_copy_person_id")),
+        sa.ForeignKeyConstraint(["sender_id"], ["person.id"], name=op.f("fk_carbon_copy_sender_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_carbon_copy_unit_id")),
+        sa.ForeignKeyConstraint(["work_item_id"], ["work_item.id"], name=op.f("fk_carbon_copy_work_item_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_carbon_copy")),
+    )
+    with op.batch_alter_table("carbon_copy", schema=None) as batch_op:
+        batch_op.create_index("ix_carbon_copy_instance", ["instance_id"], unique=False)
+        batch_op.create_index("ix_carbon_copy_person", ["person_id"], unique=False)
+        batch_op.create_index("ix_carbon_copy_post", ["unit_id", "post"], unique=False)
+
+    op.create_table(
+        "nudge",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("work_item_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("note", sa.String(length=200), nullable=False),
+        sa.Column("at", database.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_nudge_person_id")),
+        sa.ForeignKeyConstraint(["work_item_id"], ["work_item.id"], name=op.f("fk_nudge_work_item_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nudge")),
+    )
+    with op.batch_alter_table("nudge", schema=None) as batch_op:
+        batch_op.create_index("ix_nudge_work_item", ["work_item_id", "at"], unique=False)
+
+    op.create_table(
+        "transfer",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("work_item_id", sa.Integer(), nullable=False),
+        sa.Column("from_person_id", sa.Integer(), nullable=False),
+        sa.Column("to_person_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("at", database.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["from_person_id"], ["person.id"], name=op.f("fk_transfer_from_person_id")),
+        sa.ForeignKeyConstraint(["to_person_id"], ["person.id"], name=op.f("fk_transfer_to_person_id")),
+        sa.ForeignKeyConstraint(["work_item_id"], ["work_item.id"], name=op.f("fk_transfer_work_item_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfer")),
+    )
+    with op.batch_alter_table("transfer", schema=None) as batch_op:
+        batch_op.create_index("ix_transfer_from", ["from_person_id", "work_item_id"], unique=False)
+        batch_op.create_index("ix_transfer_work_item", ["work_item_id"], unique=False)
+
+    op.create_table(
+        "carbon_copy_receipt",
+        sa.Column("carbon_copy_id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("read_at", database.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["carbon_copy_id"], ["carbon_copy.id"], name=op.f("fk_carbon_copy_receipt_carbon_copy_id")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_carbon_copy_receipt_person_id")),
+        sa.PrimaryKeyConstraint("carbon_copy_id", "person_id", name=op.f("pk_carbon_copy_receipt")),
+    )
     with op.batch_alter_table("fanout", schema=None) as batch_op:
         batch_op.add_column(sa.Column("terminated", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("removed", sa.Integer(), server_default="0", nullable=False))
@@ -126,6 +205,9 @@ def upgrade() -> None:
         batch_op.create_foreign_key(
             batch_op.f("fk_job_definition_id"), "process_definition", ["definition_id"], ["id"]
         )
+
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("email", sa.String(length=254), nullable=True))
 
     with op.batch_alter_table("process_definition", schema=None) as batch_op:
         batch_op.drop_column("spec")
@@ -178,6 +260,9 @@ def downgrade() -> None:
     with op.batch_alter_table("process_definition", schema=None) as batch_op:
         batch_op.add_column(sa.Column("spec", sa.TEXT(), autoincrement=False, nullable=False))
 
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.drop_column("email")
+
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_job_definition_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_job_work_item_id"), type_="foreignkey")
@@ -216,6 +301,22 @@ def downgrade() -> None:
         batch_op.drop_column("removed")
         batch_op.drop_column("terminated")
 
+    op.drop_table("carbon_copy_receipt")
+    with op.batch_alter_table("transfer", schema=None) as batch_op:
+        batch_op.drop_index("ix_transfer_work_item")
+        batch_op.drop_index("ix_transfer_from")
+
+    op.drop_table("transfer")
+    with op.batch_alter_table("nudge", schema=None) as batch_op:
+        batch_op.drop_index("ix_nudge_work_item")
+
+    op.drop_table("nudge")
+    with op.batch_alter_table("carbon_copy", schema=None) as batch_op:
+        batch_op.drop_index("ix_carbon_copy_post")
+        batch_op.drop_index("ix_carbon_copy_person")
+        batch_op.drop_index("ix_carbon_copy_instance")
+
+    op.drop_table("carbon_copy")
     op.drop_table("suspension")
     with op.batch_alter_table("subscription", schema=None) as batch_op:
         batch_op.drop_index("ix_subscription_name")
@@ -227,5 +328,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_message_name")
 
     op.drop_table("message")
+    with op.batch_alter_table("phrase", schema=None) as batch_op:
+        batch_op.drop_index("ix_phrase_person")
+
+    op.drop_table("phrase")
     op.drop_table("local_day")
     # ### end Alembic commands ###
