@@ -123,6 +123,15 @@ def assign_ids(
         session.execute(_insert(), rows)
 
 
+def assign_persons(session: Session, items: Sequence[tuple[int, int]]) -> None:
+    """Store one person for each new work item, as (item, person): one INSERT."""
+    rows = [
+        {"work_item_id": item, "rank": 0, "person_id": person, "excluded": False, "attests": False}
+        for item, person in items
+    ]
+    session.execute(insert(Candidate.__table__), rows)  # type: ignore[arg-type]
+
+
 @cache
 def _insert() -> Insert:
     """One row a candidate; a caretaker is the superior's, or the unit's own where it has none above it."""
@@ -173,6 +182,19 @@ def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) ->
             element=element.id,
         )
     return rows
+
+
+def put_first(session: Session, work_item_id: int, person_id: int) -> None:
+    """Let one person stand before everybody who was asked so far; who they were stays on record."""
+    lowest = session.scalar(
+        select(func.min(Candidate.rank)).where(Candidate.work_item_id == work_item_id, ~Candidate.excluded)
+    )
+    rank = 0 if lowest is None else lowest - 1
+    session.execute(
+        insert(Candidate).values(
+            work_item_id=work_item_id, rank=rank, person_id=person_id, excluded=False, attests=False
+        )
+    )
 
 
 def _ids(value: Any) -> list[int]:

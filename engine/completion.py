@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from engine import assignment, fanout, forms, history, instances, reading, stepping, work_items
-from engine.bpmn.execution import Complete
+from engine import additions, assignment, claims, forms, instances, opinions, reading, work_items
 from engine.bpmn.model import Element, evaluate, resolve
-from engine.claims import open_for
+from engine.claims import Act, open_for
 from engine.clock import local
 from engine.deployments import Loaded, ProcessDefinition
 from engine.documents import register
 from engine.errors import Invalid, NotAllowed
+from engine.handing_on import hand_on, variables
 from engine.history import Entry
 from engine.instances import ProcessInstance
 from engine.organisation.people import Person
@@ -60,7 +60,11 @@ def complete(
     item, instance, eligibility = open_for(session, work_item_id, by, at)
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[item.element_id]
-    task_id, before = _token(runtime, session, loaded, instance, item)
+    if item.origin_id is not None:
+        act = Act(item, instance, element, eligibility)
+        ended = additions.complete(runtime, session, act, data=data, opinion=opinion, at=at)
+        return Completion(item, instance, ended)
+    before = variables(runtime, session, loaded, instance, item)
     warnings: list[str] = []
     results = check(loaded, element, before, data, opinion, signed, at, warnings)
     assert not isinstance(signed, Invalid)
@@ -77,6 +81,7 @@ def complete(
             "data": results,
             "chosen": loaded.forms[element.form].chosen(results) if element.form else [],
             "opinion": opinion,
+            "documents": opinions.shown(session, item.id) if opinion else [],
             "outcome": signed.outcome if signed else None,
             "way": signed.way if signed else None,
             "signer": {"person": signer.person_id, "name": signer.name} if eligibility.attests else None,
@@ -107,45 +112,10 @@ def complete(
     item.closed_at, item.closing, item.completed_by_id, item.draft = at, "completed", by, None
     if signed is not None:
         register.store(session, signed, work_item_id=item.id, at=at)
-    if item.fanout_id is not None:
-        history.append(session, item.stream, item, log, at)
-        fanout.arrive_item(runtime, session, item, {**before, **results}, at=at)
-        session.flush()
+    if additions.hold(session, item, results):
+        claims.log_all(session, item, instance, log, at)
         return Completion(item, instance, ended=False)
-    with session.no_autoflush:  # the instance's row is written once, at the end
-        step = stepping.advance(runtime, session, instance, Complete(task_id, results), log, at=at)
-    return Completion(item, instance, step.ended)
-
-
-def _token(
-    runtime: Runtime, session: Session, loaded: Loaded, instance: ProcessInstance, item: WorkItem
-) -> tuple[str, dict[str, Any]]:
-    """The token's id and variables; makes the state of a child at its first touch."""
-    if item.fanout_id is not None:
-        assert item.task_id is not None
-        return item.task_id, variables(runtime, session, loaded, instance, item)
-    if instance.state is None:
-        item.task_id = fanout.materialise(runtime, session, instance)
-    assert item.task_id is not None
-    return item.task_id, stepping.tokens(runtime, session, instance).get(item.task_id, {})
-
-
-def variables(
-    runtime: Runtime, session: Session, loaded: Loaded, instance: ProcessInstance, item: WorkItem
-) -> dict[str, Any]:
-    """The variables that an item's form and documents are shown with; changes nothing."""
-    if item.fanout_id is not None:
-        row = session.get_one(fanout.Fanout, item.fanout_id)
-        data = fanout.snapshot(session, row.snapshot_digest)["data"]
-        return fanout.child_data(
-            fanout.element_of(runtime, session, row), data, item.item, item.position or 0, row.opened_at
-        )
-    if instance.state is None:
-        given, own = fanout.layers(runtime, session, instance)
-        return {**given, **own}
-    if item.closed_at is not None or item.task_id is None:
-        return stepping.variables(runtime, session, instance)
-    return stepping.tokens(runtime, session, instance).get(item.task_id, {})
+    return Completion(item, instance, hand_on(runtime, session, instance, item, results, log, at=at))
 
 
 def check(
@@ -190,6 +160,7 @@ class View:
     :ivar documents: what is shown beside the form; the ones to be signed among them
     :ivar signing: the documents that his completion signs, with the slot and the printed capacity; None when it signs nothing
     :ivar draft: what he typed earlier and has not handed in
+    :ivar added: those who were added to it (加签, 委派) and have not acted yet
     :ivar signers: those of whom he may hand in a signature on paper, where that is all he may do
     """
 
@@ -206,6 +177,12 @@ class View:
     candidates: list[tuple[assignment.Candidate, Person | None, Unit | None]]
     owner: Person | None
     signers: list[assignment.Eligibility]
+    added: list[additions.Signer]
+
+    @property
+    def fills(self) -> bool:
+        """Does the person fill in the form? Whoever was added reads it and writes an opinion; who prepares the item (委派) fills it in."""
+        return self.item.addition in (None, "delegated")
 
     @property
     def watched(self) -> frozenset[str]:
@@ -217,6 +194,8 @@ class View:
 
     def asks(self, raw: Mapping[str, Any] | None, at: datetime) -> Asks:
         """What a completion with these answers has to bring beside the form."""
+        if self.item.origin_id is not None:
+            return Asks(opinion=True, signature=False)
         answers = self.data if self.form is None else self.form.so_far(self.data, raw, now=at)
         return _asks(self.element, answers, at)
 
@@ -264,7 +243,8 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
     loaded = runtime.definitions.get(session, instance.definition_id)
     element = loaded.process.model.elements[item.element_id]
     data = variables(runtime, session, loaded, instance, item)
-    signing = request(element, data, eligibility, at)
+    signing = request(element, data, eligibility, at) if item.origin_id is None else None
+    free = item.closed_at is None and item.asleep_at is None and item.owner_id in (None, by)
     return View(
         item,
         instance,
@@ -275,10 +255,11 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
         (item.draft or {}).get(str(by)),
         register.documents(session, shown_documents(element, data, at)),
         signing,
-        eligibility if item.closed_at is None and item.owner_id in (None, by) else None,
+        eligibility if free else None,
         assignment.candidates(session, item.id, on),
         session.get(Person, item.owner_id) if item.owner_id is not None else None,
         assignment.signers(session, item.id, on) if eligibility is not None and eligibility.attests else [],
+        additions.signers_of(session, [item.id]).get(item.id, []),
     )
 
 
@@ -345,7 +326,7 @@ def prepare_signature(
         sentence = "这一事项由您本人签署，不能填写别的签名人。"
         raise Invalid("signer", sentence, {"_signer": sentence})
     asked = request(element, before, signer, at)
-    if asked is None or element.signature is None:
+    if asked is None or element.signature is None or item.origin_id is not None:
         return None
     if element.signature.required is not None and element.form is not None:
         try:

@@ -1,4 +1,7 @@
-"""The inbox: what waits for a person (待办), what he has done (已办), what he has started (我发起)."""
+"""The inbox: what waits for a person (待办), what of it waits for others first (等待), what he has done (已办) and started (我发起).
+
+What he was sent copies of (抄送) has a box of its own: ``engine.carbon_copies``.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, notifications
+from engine import additions, assignment, carbon_copies, notifications
 from engine.deployments import ProcessDefinition
 from engine.errors import Invalid
 from engine.instances import ProcessInstance
 from engine.work_items import WorkItem
 
-BOXES = ("todo", "done", "started")
+BOXES = ("todo", "waiting", "done", "started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Row:
     :ivar item: None in the box ``started``
     :ivar vacancy: the post that the item is for is vacant; the person sees to it for the superior
     :ivar attests: the person may only hand in what somebody else signed on paper
+    :ivar waits_for: in the box ``waiting``: the names of those who were asked first
     """
 
     item: WorkItem | None
@@ -32,6 +36,7 @@ class Row:
     process: str
     vacancy: bool = False
     attests: bool = False
+    waits_for: tuple[str, ...] = ()
 
     def overdue(self, at: datetime) -> bool:
         return (
@@ -65,10 +70,12 @@ def rows(
             Row(item, instance, name)
             for item, instance, name in session.execute(done.limit(limit).offset(offset))
         ]
-    if box != "todo":
-        raise Invalid("no-box", f"没有“{box}”这一栏；可选：待办、已办、我发起。")
+    if box not in BOXES:
+        raise Invalid("no-box", f"没有“{box}”这一栏；可选：待办、等待、已办、我发起。")
     mine = assignment.items_of(session, person_id, on).subquery()
-    query = _items(_free(person_id)).join(mine, mine.c.work_item_id == WorkItem.id)
+    query = _items(_free(person_id), _AWAKE if box == "todo" else _WAITS).join(
+        mine, mine.c.work_item_id == WorkItem.id
+    )
     found = list(
         session.execute(
             query.order_by(WorkItem.due_at.is_(None), WorkItem.due_at, WorkItem.id)
@@ -76,18 +83,29 @@ def rows(
             .offset(offset)
         )
     )
+    asked = additions.signers_of(session, [item.id for item, _, _ in found]) if box == "waiting" else {}
     roles = assignment.roles(session, [item.id for item, _, _ in found], person_id, on)
     return [
-        Row(item, instance, name, bool(role and role.is_caretaker), bool(role and role.attests))
+        Row(
+            item,
+            instance,
+            name,
+            bool(role and role.is_caretaker),
+            bool(role and role.attests),
+            tuple(one.name for one in asked.get(item.id, ()) if not one.asleep),
+        )
         for item, instance, name in found
         for role in [roles.get(item.id)]  # none where he left the post just now
     ]
 
 
 def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
-    """Box -> number of lines; ``unread`` -> number of unread notifications. One statement: every page shows some of them."""
+    """Box -> number of lines; ``copies``, ``unread`` -> number of unread copies, notifications.
+
+    One statement: every page shows some of them.
+    """
     mine = assignment.items_of(session, person_id, on).subquery()
-    todo = (
+    open_ones = (
         select(func.count())
         .select_from(WorkItem)
         .join(mine, mine.c.work_item_id == WorkItem.id)
@@ -95,9 +113,21 @@ def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
     )
     done = select(func.count()).select_from(WorkItem).where(WorkItem.completed_by_id == person_id)
     started = select(func.count()).select_from(_started(person_id).subquery())
-    asked = (todo, done, started, notifications.unread(person_id))
+    asked = (
+        open_ones.where(_AWAKE),
+        open_ones.where(_WAITS),
+        done,
+        started,
+        carbon_copies.unread(person_id, on),
+        notifications.unread(person_id),
+    )
     numbers = session.execute(select(*(one.scalar_subquery() for one in asked))).one()
-    return dict(zip((*BOXES, "unread"), numbers, strict=True))
+    return dict(zip((*BOXES, "copies", "unread"), numbers, strict=True))
+
+
+_AWAKE = WorkItem.asleep_at.is_(None)
+#: what was added after another is nobody's business before that is handed in
+_WAITS = and_(WorkItem.asleep_at.is_not(None), WorkItem.addition.is_(None))
 
 
 def _free(person_id: int) -> Any:

@@ -1,8 +1,9 @@
 """Who may read what. Acting is ``assignment``'s; reading follows from it.
 
-An instance is read by whoever took part in it, or may take part today, or took part in one above it: an issuing unit reads what
-becomes of its letters below, a receiving unit does not read its neighbours'. A document is read by whoever was shown it at a work
-item, whoever reads its instance, and whoever holds a post at a unit that issues or signs it. Administrators read everything.
+An instance is read by whoever took part in it, or may take part today, or was sent a copy, or did so in one above it: an issuing
+unit reads what becomes of its letters below, a receiving unit does not read its neighbours'. A document is read by whoever was
+shown it at a work item, whoever reads its instance, and whoever holds a post at a unit that issues or signs it. Administrators read
+everything.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from engine import assignment
+from engine import assignment, carbon_copies, transfers
 from engine.documents.register import Document, Signature, SignatureSlot
 from engine.errors import NotFound
 from engine.instances import ProcessInstance
@@ -27,9 +28,13 @@ def is_admin(session: Session, person_id: int) -> bool:
 
 
 def _mine(session: Session, person_id: int, on: date) -> ColumnElement[bool]:
-    """Work items that the person completed, holds or may do today."""
+    """Work items that the person completed or gave away, holds or may do today."""
     eligible = assignment.items_of(session, person_id, on)
-    return or_(WorkItem.completed_by_id == person_id, WorkItem.id.in_(eligible))
+    return or_(
+        WorkItem.completed_by_id == person_id,
+        WorkItem.id.in_(eligible),
+        WorkItem.id.in_(transfers.given_away_by(person_id)),
+    )
 
 
 def _line(instance: ProcessInstance) -> set[int]:
@@ -38,6 +43,16 @@ def _line(instance: ProcessInstance) -> set[int]:
 
 
 def may_read_instance(session: Session, instance: ProcessInstance, person_id: int, on: date) -> bool:
+    if takes_part(session, instance, person_id, on):
+        return True
+    copied = carbon_copies.instances(person_id, on).where(
+        carbon_copies.CarbonCopy.instance_id.in_(_line(instance))
+    )
+    return session.execute(copied.limit(1)).first() is not None
+
+
+def takes_part(session: Session, instance: ProcessInstance, person_id: int, on: date) -> bool:
+    """Did the person start it, take part in it or in one above, or may he today? Administrators always do."""
     line = _line(instance)
     started = select(ProcessInstance.id).where(
         ProcessInstance.id.in_(line),
@@ -69,7 +84,8 @@ def readable_instances(
         .where(WorkItem.instance_id.in_(every), _mine(session, person_id, on))
         .distinct()
     )
-    mine = {*session.scalars(started), *session.scalars(took_part)}
+    copied = carbon_copies.instances(person_id, on).where(carbon_copies.CarbonCopy.instance_id.in_(every))
+    mine = {*session.scalars(started), *session.scalars(took_part), *session.scalars(copied)}
     return {instance.id: instance for instance, line in lines.items() if line & mine}
 
 

@@ -9,15 +9,17 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from engine import (
     assignment,
+    deadlines,
     fanout,
     feel,
     history,
     instances,
+    local_days,
     messages,
     service_tasks,
     subscriptions,
@@ -27,6 +29,7 @@ from engine import (
 from engine.arrivals import Arrival
 from engine.bpmn.execution import Action, Context, Decided, Opened, Step
 from engine.bpmn.model import Element
+from engine.deadlines import Due
 from engine.deployments import Loaded
 from engine.fanout import Fanout
 from engine.history import Entry
@@ -113,6 +116,7 @@ def project(
         log += [Entry("withdrawn", {"task": task}) for task in step.cancelled]
     new_jobs: list[Job] = []
     items: list[tuple[WorkItem, Element, Mapping[str, Any]]] = []
+    calendar = local_days.calendar(session)
     for opened in step.opened:
         if opened.element.is_fanout:
             new_jobs += fanout.open_(runtime, session, loaded, instance, opened, at=at)
@@ -124,7 +128,7 @@ def project(
             item = WorkItem(
                 instance_id=instance.id,
                 task_id=opened.task_id,
-                **work_items.describe(opened.element, opened.data, at, warnings),
+                **work_items.describe(opened.element, opened.data, at, calendar, warnings),
                 opened_at=at,
             )
             items.append((item, opened.element, opened.data))
@@ -133,6 +137,8 @@ def project(
             )
             if warnings:
                 log.append(Entry("warned", {"warnings": warnings}, element_id=opened.element.id))
+            if item.unknown_years:
+                log.append(deadlines.uncertain(opened.element, item.unknown_years))
     new_jobs += [
         Job(
             kind="timer",
@@ -166,6 +172,8 @@ def project(
         fanout.arrive(runtime, session, instance, step.data, at=at)
     assignment.assign(session, items, at)
     work_items.show(session, [(item.id, element, data) for item, element, data in items], at)
+    dues = [Due(item.id, instance.id, element, item.due_at) for item, element, _ in items]
+    deadlines.schedule(session, dues, calendar, at)
 
 
 def _listen(session: Session, instance: ProcessInstance, step: Step, at: datetime) -> None:
@@ -239,17 +247,18 @@ def close(
             select(Fanout.id).where(Fanout.instance_id == instance.id, Fanout.task_id.in_(activities))
         ):
             fanout.cancel(session, fanout_id, at)
+        theirs = select(WorkItem.id).where(
+            WorkItem.instance_id == instance.id, WorkItem.task_id.in_(activities)
+        )
         session.execute(
             update(WorkItem)
-            .where(
-                WorkItem.instance_id == instance.id,
-                WorkItem.task_id.in_(activities),
-                WorkItem.closed_at.is_(None),
-            )
+            .where(or_(WorkItem.id.in_(theirs), WorkItem.origin_id.in_(theirs)), WorkItem.closed_at.is_(None))
             .values(closed_at=at, closing="withdrawn", version=WorkItem.version + 1)
             .execution_options(synchronize_session=False)
         )
-    session.execute(delete(Job).where(Job.instance_id == instance.id, Job.task_id.in_(tasks)))
+    items = select(WorkItem.id).where(WorkItem.instance_id == instance.id, WorkItem.task_id.in_(activities))
+    waiting = and_(Job.instance_id == instance.id, Job.task_id.in_(tasks))
+    session.execute(delete(Job).where(or_(waiting, Job.work_item_id.in_(items))))
 
 
 def cancel(session: Session, instance_id: int, *, by: int, reason: str | None = None, at: datetime) -> None:

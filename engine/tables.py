@@ -4,6 +4,7 @@ from engine import (  # noqa: F401
     arrivals,
     assignment,
     blobs,
+    carbon_copies,
     checkpoints,
     deployments,
     fanout,
@@ -14,8 +15,11 @@ from engine import (  # noqa: F401
     local_days,
     messages,
     notifications,
+    nudges,
+    phrases,
     subscriptions,
     suspension,
+    transfers,
     work_items,
 )
 from engine.database import Table

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, insert
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine.bpmn.model import Element, moment, resolve
+from engine import deadlines
+from engine.bpmn.model import Element, resolve
 from engine.database import Table, UtcDateTime, Values
 from engine.errors import NotFound
 from engine.history import GENESIS
+from engine.working_time import Calendar
 
 
 class WorkItem(Table):
@@ -20,8 +22,14 @@ class WorkItem(Table):
 
     :ivar task_id: the token; NULL for the first item of a child that has no state yet; ``<fan-out>:<position>`` for a bare one
     :ivar fanout_id: set for a bare item only: one that is itself the child of a fan-out
+    :ivar unknown_years: the deadline was counted through these without knowing their holidays: Monday to Friday
     :ivar draft: what somebody typed and has not handed in, by person id
-    :ivar closing: ``completed`` or ``withdrawn``; NULL while it is open
+    :ivar closing: ``completed``, ``rejected``, ``removed`` or ``withdrawn``; NULL while it is open
+    :ivar origin_id: of an item that was added to another (``engine.additions``): that one, which alone has the token
+    :ivar addition: how it was added: ``before``, ``parallel``, ``after`` or ``delegated``
+    :ivar has_additions: others were added to this one; not all may be done
+    :ivar asleep_at: it waits since then: for those added before it, or, itself added after another, for that one
+    :ivar held: results handed in, with which the token moves on as soon as nobody who was added is left
     :ivar event_seq: head of the stream ``work-item:<id>`` (bare items only: siblings must not queue for the parent's)
     """
 
@@ -31,6 +39,7 @@ class WorkItem(Table):
         Index("ix_work_item_fanout", "fanout_id", "position"),
         Index("ix_work_item_done", "completed_by_id", "closed_at"),
         Index("ix_work_item_owner", "owner_id", "closed_at"),
+        Index("ix_work_item_origin", "origin_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,6 +52,7 @@ class WorkItem(Table):
     name: Mapped[str] = mapped_column(String(200))
     title: Mapped[str] = mapped_column(String(500))
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unknown_years: Mapped[list[int] | None] = mapped_column(Values)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -51,6 +61,12 @@ class WorkItem(Table):
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closing: Mapped[str | None] = mapped_column(String(20))
     completed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    origin_id: Mapped[int | None] = mapped_column(ForeignKey("work_item.id"))
+    addition: Mapped[str | None] = mapped_column(String(12))
+    added_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    has_additions: Mapped[bool] = mapped_column(default=False, server_default=false())
+    asleep_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    held: Mapped[dict[str, Any] | None] = mapped_column(Values)
     version: Mapped[int] = mapped_column()
     event_seq: Mapped[int] = mapped_column(default=0)
     event_hash: Mapped[str] = mapped_column(String(64), default=GENESIS)
@@ -102,18 +118,24 @@ def ids(value: Any) -> list[int]:
 
 
 def describe(
-    element: Element, data: Mapping[str, Any], at: datetime, warnings: list[str] | None = None
+    element: Element,
+    data: Mapping[str, Any],
+    at: datetime,
+    calendar: Calendar,
+    warnings: list[str] | None = None,
 ) -> dict[str, Any]:
     """The columns that an element and its token's variables give a new work item.
 
     :param warnings: takes why there is no title or no deadline
     """
     title = resolve(element.title, data, at, warnings) if element.title else None
+    due = deadlines.of(element, data, at, calendar, warnings)
     return {
         "element_id": element.id,
         "name": (element.name or element.id)[:200],
         "title": str(title or element.name or element.id)[:500],
-        "due_at": moment(resolve(element.due, data, at, warnings), at) if element.due else None,
+        "due_at": due.moment if due is not None else None,
+        "unknown_years": list(due.unknown_years) or None if due is not None else None,
     }
 
 

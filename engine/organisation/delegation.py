@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine.database import Table
@@ -93,6 +93,13 @@ def revoke(session: Session, delegation_id: int, *, on: date) -> Delegation:
 def everybody(session: Session) -> list[Delegation]:
     """All delegations, those that began last first."""
     return list(session.scalars(select(Delegation).order_by(Delegation.from_on.desc(), Delegation.id.desc())))
+
+
+def of_person(session: Session, person_id: int) -> list[Delegation]:
+    """Those that a person has given or received, those that began last first."""
+    own = or_(Delegation.from_person_id == person_id, Delegation.to_person_id == person_id)
+    query = select(Delegation).where(own).order_by(Delegation.from_on.desc(), Delegation.id.desc())
+    return list(session.scalars(query))
 
 
 def acts_for(session: Session, person_id: int, on: date) -> list[int]:

@@ -1,0 +1,62 @@
+"""Transfers 转办: an open work item becomes another person's. His completion advances it; who gave it away may go on reading."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Select, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from engine import assignment, claims
+from engine.clock import local
+from engine.database import Table, UtcDateTime
+from engine.errors import Invalid
+from engine.organisation import people
+from engine.runtime import Runtime
+from engine.work_items import WorkItem
+
+
+class Transfer(Table):
+    """One handing over of a work item, append-only."""
+
+    __tablename__ = "transfer"
+    __table_args__ = (
+        Index("ix_transfer_work_item", "work_item_id"),
+        Index("ix_transfer_from", "from_person_id", "work_item_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    work_item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"))
+    from_person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    to_person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    reason: Mapped[str] = mapped_column(String(500))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def transfer(
+    runtime: Runtime, session: Session, work_item_id: int, *, to: int, reason: str, by: int, at: datetime
+) -> WorkItem:
+    """Give the item to another person, before whom nobody stands any more.
+
+    :raises Invalid: no reason, to oneself, or to a person whom the diagram excludes
+    :raises NotAllowed: not his item, or the diagram does not permit it
+    :raises Conflict: closed, asleep, or held by somebody else
+    """
+    act = claims.act_on(runtime, session, work_item_id, "transfer", by, at)
+    reason = claims.require_text(reason, "reason", "请写明转办理由。")
+    person = people.get(session, to)
+    if to == by:
+        raise Invalid("to-oneself", "不能转办给自己，请选另一个人。", {"to": "请选另一个人。"})
+    assignment.put_first(session, act.item.id, to)
+    if assignment.eligibility(session, act.item.id, to, local(at).date()) is None:
+        sentence = f"流程图规定{person.name}须回避这一事项，请选另一个人。"
+        raise Invalid("excluded", sentence, {"to": sentence})
+    session.add(Transfer(work_item_id=act.item.id, from_person_id=by, to_person_id=to, reason=reason, at=at))
+    act.item.owner_id = act.item.claimed_at = None
+    act.log(session, "transferred", at, to=[claims.named(person)], reason=reason)
+    return act.item
+
+
+def given_away_by(person_id: int) -> Select[int]:
+    """The ids of the items that a person has given away."""
+    return select(Transfer.work_item_id).where(Transfer.from_person_id == person_id)
