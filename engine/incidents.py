@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from engine import feel, history, instances, jobs, operating, stepping
 from engine.bpmn.execution import Complete
 from engine.bpmn.model import Element
-from engine.errors import Conflict, Invalid, LvzeError, NotExecutable, NotFound
+from engine.errors import Conflict, Invalid, LvzeError, NotAllowed, NotExecutable, NotFound
 from engine.history import Entry
 from engine.instances import ProcessInstance
 from engine.jobs import Job
@@ -66,8 +66,8 @@ def fail(runtime: Runtime, job: Job, error: Exception, at: datetime) -> None:
         instance = instances.get(session, job.instance_id) if job.instance_id is not None else None
         element = _element(runtime, session, job, instance)
         found = _described(runtime, session, job, element, error, at)
-        # What the diagram itself forbids stays forbidden.
-        hopeless = isinstance(error, (NotExecutable, BpmnError))
+        # What the diagram or the installation forbids stays forbidden, however often it is tried.
+        hopeless = isinstance(error, (NotExecutable, BpmnError, NotAllowed))
         waits = () if hopeless else operating.waits(element)
         if instance is not None and job.attempts > len(waits):
             instance = instances.get(session, instance.id, lock=True)
@@ -85,7 +85,7 @@ def _described(
     sentence = str(error) if isinstance(error, LvzeError) else f"{type(error).__name__}: {error}"
     found: dict[str, Any] = {
         "message": _USER_INFO.sub("", "\n".join([sentence, *warnings]))[:SENTENCE],
-        "class": type(error).__name__,
+        "class": type(error.__cause__ or error).__name__,
         "element": job.element_id,
         "attempts": job.attempts,
         "at": at,

@@ -122,6 +122,7 @@ def _prepare(
     if data is None:  # somebody else has done the job, or the token was withdrawn
         raise jobs.lost(job)
     context = service_tasks.Operation(
+        runtime=runtime,
         session=session,
         clock=runtime.clock,
         at=at,

@@ -4,7 +4,7 @@ An operation is a module with ``run(context, **inputs) -> dict``. It runs as a j
 token, so its effect happens exactly once. Slow or outside work belongs in an optional ``prepare(context, **inputs) -> Any``,
 which runs before the transaction on a reading session; what it returns reaches ``run`` as ``context.prepared``. An operation whose
 effect leaves the house, and cannot be taken back, says so with ``outward(inputs) -> bool``: it waits for the undo window, and is
-given to the world with ``context.job.key``, by which a repetition is recognised.
+given to the world with ``context.key``, by which a repetition is recognised.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.documents.pdf import Renderer
     from engine.instances import ProcessInstance
     from engine.jobs import Job
+    from engine.runtime import Runtime
     from engine.settings import Settings
 
 NAMES = frozenset(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
@@ -47,6 +48,7 @@ class Operation:
     :ivar prepared: what ``prepare`` returned
     """
 
+    runtime: Runtime
     session: Session
     clock: Clock
     at: datetime
@@ -57,6 +59,11 @@ class Operation:
     job: Job
     data: dict[str, Any]
     prepared: Any = None
+
+    @property
+    def key(self) -> str:
+        """By which the world outside recognises a repetition: the same for all attempts of this job."""
+        return self.job.key or f"{self.instance.id}-{self.job.task_id}"
 
 
 def is_outward(name: str, inputs: Mapping[str, str] = MappingProxyType({})) -> bool:
