@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, history, instances
+from engine import assignment, history, instances, suspension
 from engine.assignment import Eligibility
 from engine.bpmn.model import Element
 from engine.clock import local
@@ -153,6 +153,7 @@ def open_for(
     if item.closed_at is not None:
         done = _CLOSED.get(item.closing or "", "已随流程撤销")
         raise Conflict("already-closed", f"“{item.title}”{done}，不能再次办理。", id=work_item_id)
+    suspension.require_running(session, instance)
     if item.asleep_at is not None and not asleep:
         raise Conflict("asleep", f"“{item.title}”正在等待他人先办理，请等对方办完。", id=work_item_id)
     if item.owner_id not in (None, by):

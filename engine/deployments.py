@@ -148,6 +148,28 @@ def latest(session: Session, key: str) -> ProcessDefinition:
     return found
 
 
+def versions(session: Session, key: str) -> list[ProcessDefinition]:
+    """The newest first.
+
+    :raises NotFound: no process of that key
+    """
+    latest(session, key)
+    query = select(ProcessDefinition).where(ProcessDefinition.key == key)
+    return list(session.scalars(query.order_by(ProcessDefinition.version.desc())))
+
+
+def version(session: Session, key: str, number: int | None) -> ProcessDefinition:
+    """:param number: None for the latest
+    :raises NotFound: no such process, or no such version of it
+    """
+    if number is None:
+        return latest(session, key)
+    found = next((one for one in versions(session, key) if one.version == number), None)
+    if found is None:
+        raise NotFound("no-definition", f"流程“{key}”没有第 {number} 版。", key=key, version=number)
+    return found
+
+
 def all_latest(session: Session) -> list[ProcessDefinition]:
     newest = select(func.max(ProcessDefinition.id)).group_by(ProcessDefinition.key)
     return list(

@@ -63,7 +63,7 @@ def rows(
         )
         return [Row(None, instance, name) for instance, name in session.execute(started)]
     if box == "done":
-        done = _items(WorkItem.completed_by_id == person_id).order_by(
+        done = _items(WorkItem.completed_by_id == person_id, ProcessInstance.deleted_at.is_(None)).order_by(
             WorkItem.closed_at.desc(), WorkItem.id.desc()
         )
         return [
@@ -111,7 +111,12 @@ def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
         .join(mine, mine.c.work_item_id == WorkItem.id)
         .where(_free(person_id))
     )
-    done = select(func.count()).select_from(WorkItem).where(WorkItem.completed_by_id == person_id)
+    done = (
+        select(func.count())
+        .select_from(WorkItem)
+        .join(ProcessInstance, ProcessInstance.id == WorkItem.instance_id)
+        .where(WorkItem.completed_by_id == person_id, ProcessInstance.deleted_at.is_(None))
+    )
     started = select(func.count()).select_from(_started(person_id).subquery())
     asked = (
         open_ones.where(_AWAKE),
@@ -147,5 +152,9 @@ def _started(person_id: int) -> Select[ProcessInstance, str]:
     return (
         select(ProcessInstance, ProcessDefinition.name)
         .join(ProcessDefinition, ProcessDefinition.id == ProcessInstance.definition_id)
-        .where(ProcessInstance.started_by_id == person_id, ProcessInstance.parent_id.is_(None))
+        .where(
+            ProcessInstance.started_by_id == person_id,
+            ProcessInstance.parent_id.is_(None),
+            ProcessInstance.deleted_at.is_(None),
+        )
     )

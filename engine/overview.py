@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from engine import history, reading, stepping
+from engine import assignment, history, reading, stepping
 from engine.deployments import ProcessDefinition
 from engine.dmn import Sheet
 from engine.documents import register
@@ -165,6 +165,53 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
         [found[i] for i in ancestors if i in found],
         list(session.scalars(select(Job).where(Job.instance_id == instance.id))),
     )
+
+
+#: what ``find`` is asked for -> the instances
+STATES = {
+    "running": ProcessInstance.ended_at.is_(None),
+    "suspended": and_(ProcessInstance.ended_at.is_(None), ProcessInstance.suspension_id.is_not(None)),
+    "ended": ProcessInstance.ended_at.is_not(None),
+}
+
+
+def find(
+    session: Session,
+    by: int,
+    on: date,
+    *,
+    business_key: str | None,
+    definition: str | None,
+    state: str | None,
+    limit: int,
+    offset: int,
+) -> list[ProcessInstance]:
+    """The instances, but no parts of others, that the person may read; the newest first.
+
+    :param definition: a process key
+    :param state: one of ``STATES``, or an outcome such as ``cancelled``
+    """
+    query = select(ProcessInstance).where(
+        ProcessInstance.parent_id.is_(None), ProcessInstance.deleted_at.is_(None)
+    )
+    if business_key is not None:
+        query = query.where(ProcessInstance.business_key == business_key)
+    if definition is not None:
+        versions = select(ProcessDefinition.id).where(ProcessDefinition.key == definition)
+        query = query.where(ProcessInstance.definition_id.in_(versions))
+    if state is not None:
+        query = query.where(STATES.get(state, ProcessInstance.outcome == state))
+    if not reading.is_admin(session, by):
+        did = select(WorkItem.instance_id).where(WorkItem.completed_by_id == by)
+        mine = select(WorkItem.instance_id).where(WorkItem.id.in_(assignment.items_of(session, by, on)))
+        query = query.where(
+            or_(
+                ProcessInstance.started_by_id == by,
+                ProcessInstance.id.in_(did),
+                ProcessInstance.id.in_(mine),
+            )
+        )
+    return list(session.scalars(query.order_by(ProcessInstance.id.desc()).limit(limit).offset(offset)))
 
 
 def diagram(runtime: Runtime, session: Session, instance: ProcessInstance) -> dict[str, str]:

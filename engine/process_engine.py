@@ -17,10 +17,13 @@ from engine import (
     additions,
     assignment,
     blobs,
+    cancellation,
     carbon_copies,
     checkpoints,
     claims,
     completion,
+    deletion,
+    deliveries,
     deployments,
     history,
     inbox,
@@ -35,13 +38,17 @@ from engine import (
     reading,
     renewals,
     starting,
+    suspension,
     transfers,
+    variables,
     workers,
 )
+from engine.cancellation import Consequences
 from engine.carbon_copies import CarbonCopy
 from engine.clock import Clock, SystemClock, local
 from engine.completion import Completion
 from engine.database import Database
+from engine.deliveries import Delivery
 from engine.deployments import Definitions, ProcessDefinition
 from engine.documents import authority, register, seals, verification
 from engine.documents.authority import Certificate
@@ -80,6 +87,7 @@ from engine.renewals import Renewal
 from engine.runtime import Runtime
 from engine.settings import Settings
 from engine.starting import StartForm
+from engine.suspension import Suspension
 from engine.work_items import WorkItem
 
 AUTHORITY = "履责电子签名证书机构"
@@ -249,6 +257,14 @@ class ProcessEngine:
         with self._read() as session:
             return deployments.all_latest(session)
 
+    def definition_versions(self, key: str) -> list[ProcessDefinition]:
+        """All versions of a process, the newest first.
+
+        :raises NotFound: no process of that key
+        """
+        with self._read() as session:
+            return deployments.versions(session, key)
+
     def definition(self, definition_id: int) -> ProcessDefinition:
         with self._read() as session:
             return deployments.get(session, definition_id)
@@ -289,15 +305,20 @@ class ProcessEngine:
         data: Mapping[str, Any] | None = None,
         unit: int | None = None,
         business_key: str | None = None,
+        version: int | None = None,
     ) -> ProcessInstance:
-        """Start the latest version of a process.
+        """Start a process.
 
         :param unit: the unit for which the person starts it; needed when he could for several
+        :param version: by default the latest; another one only for administrators
         :raises NotAllowed: the person may not start it
         :raises Invalid: the start form has errors
+        :raises Conflict: the process wants its business keys to be unique, and one of that key is running
         """
         with self._write() as (session, at):
-            definition = deployments.latest(session, key)
+            if version is not None:
+                _require_admin(session, by)
+            definition = deployments.version(session, key, version)
             return starting.start_by(
                 self._runtime,
                 session,
@@ -312,6 +333,172 @@ class ProcessEngine:
     def instance(self, instance_id: int, *, by: int) -> overview.View:
         with self._read() as session:
             return overview.view(self._runtime, session, instance_id, by, self.today())
+
+    def instances(
+        self,
+        *,
+        by: int,
+        business_key: str | None = None,
+        definition: str | None = None,
+        state: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[ProcessInstance]:
+        """The instances, but no parts of others, that the person may read; the newest first.
+
+        :param definition: a process key
+        :param state: ``running``, ``suspended``, ``ended``, or an outcome such as ``cancelled``
+        """
+        with self._read() as session:
+            return overview.find(
+                session,
+                by,
+                self.today(),
+                business_key=business_key,
+                definition=definition,
+                state=state,
+                limit=limit,
+                offset=offset,
+            )
+
+    def variables(self, instance_id: int, *, by: int) -> dict[str, Any]:
+        with self._read() as session:
+            instance = reading.require_instance(session, instance_id, by, self.today())
+            return variables.seen(self._runtime, session, instance)
+
+    def correct_variables(
+        self,
+        instance_id: int,
+        data: Mapping[str, Any] | None = None,
+        *,
+        expressions: Mapping[str, str] | None = None,
+        reason: str,
+        by: int,
+    ) -> ProcessInstance:
+        """Set variables of a running instance, as an administrator.
+
+        :param data: name -> value
+        :param expressions: name -> FEEL, which may use the variables
+        :raises Invalid: no reason, a value that cannot be kept, nothing that would change; ``errors`` by name
+        :raises Conflict: the instance has ended, or has not begun
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return variables.correct(
+                self._runtime,
+                session,
+                instance_id,
+                data or {},
+                expressions or {},
+                reason=reason,
+                by=by,
+                at=at,
+            )
+
+    def suspend(self, instance_id: int, *, reason: str, by: int) -> ProcessInstance:
+        """Let an instance and everything below it stand still, as an administrator.
+
+        :raises Invalid: no reason
+        :raises Conflict: it has ended, or is suspended already
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return suspension.suspend(session, instance_id, reason=reason, by=by, at=at)
+
+    def resume(self, instance_id: int, *, by: int) -> ProcessInstance:
+        """Go on, as an administrator. What became due meanwhile happens now.
+
+        :raises Conflict: it is not suspended, or was suspended together with one above it
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return suspension.resume(session, instance_id, by=by, at=at)
+
+    def suspension(self, instance_id: int, *, by: int) -> Suspension | None:
+        """By whom, when and why an instance was suspended, while it is."""
+        with self._read() as session:
+            return suspension.of(session, reading.require_instance(session, instance_id, by, self.today()))
+
+    def preview_cancel(self, instance_id: int, *, by: int) -> Consequences:
+        """What ``cancel`` would end, and what it would leave.
+
+        :raises NotAllowed: neither the initiator nor an administrator
+        :raises Conflict: the instance has ended
+        """
+        with self._read() as session:
+            return cancellation.preview(session, instance_id, by=by, on=self.today())
+
+    def cancel(self, instance_id: int, *, reason: str, by: int) -> ProcessInstance:
+        """撤销: end an instance before its time, as its initiator or as an administrator.
+
+        :raises NotAllowed: neither of them
+        :raises Invalid: no reason
+        :raises Conflict: the instance has ended
+        """
+        with self._write() as (session, at):
+            return cancellation.cancel(session, instance_id, reason=reason, by=by, on=self.today(), at=at)
+
+    def delete(self, instance_id: int, *, reason: str, by: int) -> ProcessInstance:
+        """Erase an ended instance's data, as an administrator. Documents, ledger entries and the history are kept.
+
+        :raises Invalid: no reason
+        :raises Conflict: it runs, is part of another one, or is deleted already
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return deletion.delete(session, instance_id, reason=reason, by=by, at=at)
+
+    # messages
+
+    def send_message(
+        self,
+        name: str,
+        *,
+        correlation: Any = None,
+        data: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        by: int,
+    ) -> Delivery:
+        """Give a message to the one instance that waits for it, or start the process that begins with it, as an administrator.
+
+        :param idempotency_key: the same call again, with the same key, has no second effect
+        :raises NotFound: nobody waits for it, and no process starts with it
+        :raises Conflict: its receiver is suspended, or the idempotency key was used for something else
+        :raises NotExecutable: several instances wait for it; the receiver cannot go on
+        :raises Invalid: the payload is too large or cannot be stored
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return deliveries.send_message(
+                self._runtime,
+                session,
+                name,
+                correlation=correlation,
+                data=data,
+                idempotency_key=idempotency_key,
+                by=by,
+                at=at,
+            )
+
+    def send_signal(
+        self,
+        name: str,
+        *,
+        data: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        by: int,
+    ) -> Delivery:
+        """Give a signal to everybody who waits for it, with one job each, as an administrator; nobody may wait.
+
+        :param idempotency_key: the same call again, with the same key, has no second effect
+        :raises Conflict: the idempotency key was used for something else
+        :raises Invalid: the payload is too large or cannot be stored
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return deliveries.send_signal(
+                session, name, data=data, idempotency_key=idempotency_key, by=by, at=at
+            )
 
     def instance_diagram(self, instance_id: int, *, by: int) -> dict[str, str]:
         """Element id -> ``open`` or ``done``."""

@@ -45,6 +45,8 @@ def _line(instance: ProcessInstance) -> set[int]:
 def may_read_instance(session: Session, instance: ProcessInstance, person_id: int, on: date) -> bool:
     if takes_part(session, instance, person_id, on):
         return True
+    if instance.deleted_at is not None:
+        return False
     copied = carbon_copies.instances(person_id, on).where(
         carbon_copies.CarbonCopy.instance_id.in_(_line(instance))
     )
@@ -52,7 +54,12 @@ def may_read_instance(session: Session, instance: ProcessInstance, person_id: in
 
 
 def takes_part(session: Session, instance: ProcessInstance, person_id: int, on: date) -> bool:
-    """Did the person start it, take part in it or in one above, or may he today? Administrators always do."""
+    """Did the person start it, take part in it or in one above, or may he today? Administrators always do.
+
+    What is deleted is left to administrators.
+    """
+    if instance.deleted_at is not None:
+        return is_admin(session, person_id)
     line = _line(instance)
     started = select(ProcessInstance.id).where(
         ProcessInstance.id.in_(line),
@@ -72,7 +79,7 @@ def readable_instances(
     found = session.scalars(select(ProcessInstance).where(ProcessInstance.id.in_(set(ids)))).all()
     if is_admin(session, person_id):
         return {instance.id: instance for instance in found}
-    lines = {instance: _line(instance) for instance in found}
+    lines = {instance: _line(instance) for instance in found if instance.deleted_at is None}
     every = set[int]().union(*lines.values())
     started = select(ProcessInstance.id).where(
         ProcessInstance.id.in_(every),

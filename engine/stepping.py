@@ -27,7 +27,7 @@ from engine import (
     work_items,
 )
 from engine.arrivals import Arrival
-from engine.bpmn.execution import Action, Context, Decided, Opened, Step
+from engine.bpmn.execution import Action, Assign, Context, Decided, Opened, Step
 from engine.bpmn.model import Element
 from engine.deadlines import Due
 from engine.deployments import Loaded
@@ -83,12 +83,15 @@ def advance(
     :raises NotExecutable: the token cannot go on; the caller's transaction must not commit
     :raises Conflict: the instance is suspended
     """
-    suspension.require_running(session, instance)
+    if not isinstance(action, Assign):  # an operator may put right what he has suspended
+        suspension.require_running(session, instance)
     loaded = runtime.definitions.get(session, instance.definition_id)
     assert instance.state is not None
     context = Context(at, loaded.decide, fanout.given(runtime, session, instance))
     step = loaded.process.advance(instance.scope, instance.state, action, context)
     project(runtime, session, loaded, instance, step, entries, at=at)
+    if instance.suspension_id is not None:
+        suspension.cover(session, instance, at)
     return step
 
 
