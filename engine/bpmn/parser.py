@@ -314,7 +314,9 @@ class _Diagram:
 
     def _taken(self, node: etree._Element) -> dict[str, str]:
         """Inputs from data objects, by the names of the data inputs."""
-        names = {one.get("id"): one.get("name") or one.get("id", "") for one in node.iter(bpmn("dataInput"))}
+        names = {
+            one.get("id"): one.get("name") or one.get("id") or "" for one in node.iter(bpmn("dataInput"))
+        }
         return {
             names[target]: f"={self._data[source]}"
             for one in node.findall(bpmn("dataInputAssociation"))
@@ -324,7 +326,9 @@ class _Diagram:
 
     def _given(self, node: etree._Element, kind: str) -> dict[str, str]:
         """Outputs to data objects, from the data outputs: of an operation they are parts of its result."""
-        names = {one.get("id"): one.get("name") or one.get("id", "") for one in node.iter(bpmn("dataOutput"))}
+        names = {
+            one.get("id"): one.get("name") or one.get("id") or "" for one in node.iter(bpmn("dataOutput"))
+        }
         of = "result." if kind in ("serviceTask", "sendTask") else ""
         return {
             self._data[target]: f"={of}{names[source]}"
@@ -385,7 +389,9 @@ class _Diagram:
 
 def _data_objects(process: etree._Element) -> dict[str | None, str]:
     """Data objects are variables: id of a reference or an object -> name."""
-    names = {one.get("id"): one.get("name") or one.get("id", "") for one in process.iter(bpmn("dataObject"))}
+    names = {
+        one.get("id"): one.get("name") or one.get("id") or "" for one in process.iter(bpmn("dataObject"))
+    }
     references = {
         one.get("id"): one.get("name") or names.get(one.get("dataObjectRef"), "")
         for one in process.iter(bpmn("dataObjectReference"))

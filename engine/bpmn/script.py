@@ -10,9 +10,10 @@ from typing import Any
 from SpiffWorkflow.task import Task
 
 from engine import feel
-from engine.bpmn.model import Element, Model, evaluate, moment, resolve
+from engine.bpmn.model import Element, Model, deadline, evaluate, moment, resolve
 from engine.dmn import Decision
 from engine.errors import LvzeError, NotExecutable
+from engine.working_time import Calendar, Deadline, not_known
 
 #: (decision resource, decision, variables, business time) -> what came of it
 Decide = Callable[[str, str, Mapping[str, Any], datetime], Decision]
@@ -24,11 +25,13 @@ class Context:
 
     :ivar given: variables that lie below the instance's own and are not part of its state: a child of a fan-out reads there
         what all its siblings read, however long the list is that they were made from
+    :ivar calendar: the working time in which timers may be counted
     """
 
     now: datetime
     decide: Decide
     given: Mapping[str, Any] = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,13 @@ class Script:
 
     def _schedule(self, element: Element, seen: Mapping[str, Any]) -> dict[str, Any]:
         kind, text = element.timer or ("", "")
-        return schedule(kind, text, seen, self.context.now, element)
+        now = self.context.now
+        if kind == "timeCycle":
+            return _cycle(text, seen, now, element)
+        found = _deadline(text, seen, now, element, self.context.calendar)
+        if found.unknown_years:
+            self.warned.append(Warned(element.id, [not_known(found.unknown_years)]))
+        return {"due": found.moment.isoformat()}
 
     @staticmethod
     def following(own: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -190,27 +199,19 @@ class Script:
         return {"due": due.isoformat(), "every": every, "left": None if left is None else left - 1}
 
 
-def schedule(
-    kind: str, text: str, seen: Mapping[str, Any], now: datetime, element: Element
-) -> dict[str, Any]:
-    """When a timer is due: ``due`` (ISO text) and, of a cycle, the period ``every`` in seconds and the rounds ``left`` (None: no end).
-
-    :raises NotExecutable: no date, time, duration or cycle
-    """
-    if kind == "timeCycle":
-        return _cycle(text, seen, now, element)
+def _deadline(
+    text: str, seen: Mapping[str, Any], now: datetime, element: Element, calendar: Calendar
+) -> Deadline:
+    """:raises NotExecutable: no date, time or length of time"""
     warnings: list[str] = []
-    value = resolve(text, seen, now, warnings)
-    if isinstance(value, str):
-        value = evaluate(_literal(value), {}, now)
-    due = moment(value, now)
-    if due is None:
+    found = deadline(resolve(text, seen, now, warnings), now, calendar)
+    if found is None:
         raise NotExecutable(
             "timer",
             "".join([f"“{element.name or element.id}”的时间“{text}”不是日期、时间或时长。", *warnings]),
             element=element.id,
         )
-    return {"due": due.isoformat()}
+    return found
 
 
 def _literal(text: str) -> str:
@@ -219,7 +220,10 @@ def _literal(text: str) -> str:
 
 
 def _cycle(text: str, data: Mapping[str, Any], now: datetime, element: Element) -> dict[str, Any]:
-    """``R3/P1D`` or ``R/PT2H``, with or without a first moment in between: ``R3/2026-03-05T09:00:00Z/P1D``."""
+    """``R3/P1D`` or ``R/PT2H``, with or without a first moment in between: ``R3/2026-03-05T09:00:00Z/P1D``.
+
+    As internal data: ``due`` (ISO text), the period ``every`` in seconds and the rounds ``left`` (None: no end).
+    """
     warnings: list[str] = []
     value = resolve(text, data, now, warnings)
     parts = str(value).strip().strip('"').split("/")

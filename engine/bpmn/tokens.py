@@ -106,11 +106,21 @@ class Run(Workflow):  # type: ignore[misc]
             return
         flows = self._chosen(task, outgoing)
         joined = {"joined": own["joined"]} if own.get("joined") else {}
+        if not flows:
+            self._ends(task)
         self._remove_task(task.id)
         for flow in flows:
             self.token(scope, flow.target, own["trail"], flow=flow.id, **joined, **internal)
         if not flows and scope.task_spec.element is not None and scope.task_spec.element.adhoc is not None:
             self._adhoc_next(scope)
+
+    def _ends(self, task: Task) -> None:
+        """A way ends inside a scope: whoever goes on from the scope descends from what was done on it."""
+        scope, own = task.parent, task.internal_data
+        if scope is not self.task_tree:
+            inside = scope.internal_data.setdefault("inside", {"trail": {}, "joined": {}})
+            inside["trail"] = _latest(inside["trail"], own["trail"])
+            inside["joined"] = {**inside["joined"], **own.get("joined", {})}
 
     def _chosen(self, task: Task, outgoing: tuple[Flow, ...]) -> Iterable[Flow]:
         """The flows that a token takes (BPMN 2.0, 13.3 and 13.4)."""
@@ -212,6 +222,9 @@ class Run(Workflow):  # type: ignore[misc]
         self._remember(task)
         self.sequence += 1
         own = task.internal_data
+        if (inside := own.pop("inside", None)) is not None:
+            own["trail"] = _latest(own["trail"], inside["trail"])
+            own["joined"] = {**own.get("joined", {}), **inside["joined"]}
         own["trail"] = {**own["trail"], element.id: [self.sequence, str(task.id)]}
         if not self.again(task):
             return True
@@ -415,14 +428,10 @@ class Run(Workflow):  # type: ignore[misc]
             ]
             for task in came
         ]
-        trail: dict[str, Any] = {}
-        for task in came:
-            for element_id, entry in task.internal_data["trail"].items():
-                if element_id not in trail or trail[element_id][0] < entry[0]:
-                    trail[element_id] = entry
-            if task is not into:
-                self._remove_task(task.id)
-        own["trail"], own["joined"] = trail, {gateway: remembered}
+        own["trail"] = _latest(*(task.internal_data["trail"] for task in came))
+        own["joined"] = {gateway: remembered}
+        for task in came[1:]:
+            self._remove_task(task.id)
 
     def _joins(self) -> bool:
         """Inclusive and complex gateways look around once nothing else moves."""
@@ -639,6 +648,7 @@ class Run(Workflow):  # type: ignore[misc]
             ):  # caught by an event sub-process that does not interrupt: this way ends
                 self._remove_task(task.id)
         elif kind == "terminate":
+            self._ends(task)
             self.cut_inside(scope)
             if scope is self.task_tree:
                 self.end("terminated")
@@ -753,26 +763,28 @@ class Run(Workflow):  # type: ignore[misc]
         for task in undone:
             trail |= {e: t for e, t in task.internal_data["trail"].items() if t[0] < number}
         parked = [self._parked(task) for task in undone] if direct_from is not None else None
-        restored: dict[str, tuple[Task, str, Mapping[str, Any]]] = {}
+        restored: dict[str, tuple[str, Mapping[str, Any]]] = {}
         earlier: dict[str, Any] = {}
         for task in undone:
-            joined = task.internal_data.get("joined", {})
-            self._separate(task.parent, joined, (element_id, task_id), restored, earlier)
+            self._separate(task.internal_data.get("joined", {}), (element_id, task_id), restored, earlier)
         near = undone[0].parent
         for task in undone:
             self.cut(task)
+        placed = self.place(
+            element_id, near, trail, joined=earlier, **({} if parked is None else {"parked": parked})
+        )
         if parked is None:
-            for scope, gateway, own in restored.values():
-                if scope.id in self.tasks:
+            scopes = {scope.task_spec.name: scope for scope in _above(placed)}
+            for gateway, own in restored.values():
+                scope = scopes.get(self.graph.model.elements[gateway].scope)
+                if scope is not None:
                     self.token(scope, gateway, own["trail"], flow=own["flow"], joined=own["joined"])
-        self.place(element_id, near, trail, joined=earlier, **({} if parked is None else {"parked": parked}))
 
     def _separate(
         self,
-        scope: Task,
         joined: Mapping[str, Any],
         completion: tuple[str, str],
-        restored: dict[str, tuple[Task, str, Mapping[str, Any]]],
+        restored: dict[str, tuple[str, Mapping[str, Any]]],
         earlier: dict[str, Any],
     ) -> None:
         """The ways that were joined after a completion without descending from it, and the joins before it."""
@@ -787,11 +799,11 @@ class Run(Workflow):  # type: ignore[misc]
                 continue
             for identity, own in came:
                 if descends(own):
-                    self._separate(scope, own["joined"], completion, restored, earlier)
+                    self._separate(own["joined"], completion, restored, earlier)
                 else:
-                    restored[identity] = (scope, gateway, own)
+                    restored[identity] = (gateway, own)
 
-    def place(self, element_id: str, near: Task, trail: Mapping[str, Any], **internal: Any) -> None:
+    def place(self, element_id: str, near: Task, trail: Mapping[str, Any], **internal: Any) -> Task:
         """A token at an element, in the scope that is open around ``near``; scopes in between are opened without their starts."""
         wanted: list[str] = []
         scope_id = self.graph.model.elements[element_id].scope
@@ -812,7 +824,7 @@ class Run(Workflow):  # type: ignore[misc]
             )
             self.arm(scope)
             self._watch(scope)
-        self.token(scope, element_id, trail, **internal)
+        return self.token(scope, element_id, trail, **internal)
 
     def jump(self, task_ids: Iterable[str], element_id: str) -> None:
         """跳转: these tokens vanish, one token stands at the element."""
@@ -865,6 +877,16 @@ class Run(Workflow):  # type: ignore[misc]
                 task.internal_data.update(own)
             else:
                 self.token(scope, name, own["trail"], **{k: v for k, v in own.items() if k != "trail"})
+
+
+def _latest(*trails: Mapping[str, Any]) -> dict[str, Any]:
+    """Several trails as one: of each element the latest completion."""
+    found: dict[str, Any] = {}
+    for trail in trails:
+        for element_id, entry in trail.items():
+            if element_id not in found or found[element_id][0] < entry[0]:
+                found[element_id] = entry
+    return found
 
 
 def _above(task: Task) -> Iterator[Task]:
