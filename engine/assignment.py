@@ -165,14 +165,14 @@ def _rows(item: int, element: Element, data: Mapping[str, Any], at: datetime) ->
     attestors = element.signature.attestors if element.signature is not None else ()
     warnings: list[str] = []
     for assigned in element.assignment:
-        rows += [row(0, person=p) for p in _ids(resolve(assigned.person, data, at, warnings))]
+        rows += [row(0, person=p) for p in ids(resolve(assigned.person, data, at, warnings))]
         if assigned.posts:
-            for unit in _ids(resolve(assigned.unit, data, at, warnings)):
+            for unit in ids(resolve(assigned.unit, data, at, warnings)):
                 rows += [row(0, unit=unit, post=post) for post in assigned.posts]
                 rows += [row(rank, unit=unit, post=post) for rank, post in enumerate(assigned.otherwise, 1)]
                 rows.append(row(VACANCY, unit=unit, post=CARETAKER))
                 rows += [row(n, unit=unit, post=post, attests=True) for n, post in enumerate(attestors)]
-        rows += [row(0, person=p, excluded=True) for p in _ids(resolve(assigned.exclude, data, at))]
+        rows += [row(0, person=p, excluded=True) for p in ids(resolve(assigned.exclude, data, at))]
     if not any(not r["excluded"] for r in rows):
         raise NotExecutable(
             "nobody",
@@ -197,14 +197,29 @@ def put_first(session: Session, work_item_id: int, person_id: int) -> None:
     )
 
 
-def _ids(value: Any) -> list[int]:
+def put_all_first(
+    session: Session, work_item_id: int, persons: Sequence[int], holders: Sequence[tuple[int, str]]
+) -> None:
+    """Let persons, and whoever holds posts (unit, post), stand before everybody who was asked so far."""
+    lowest = session.scalar(
+        select(func.min(Candidate.rank)).where(Candidate.work_item_id == work_item_id, ~Candidate.excluded)
+    )
+    rank = 0 if lowest is None else lowest - 1
+    row: dict[str, Any] = {"work_item_id": work_item_id, "rank": rank, "excluded": False, "attests": False}
+    rows = [{**row, "person_id": one, "unit_id": None, "post": None} for one in persons]
+    rows += [{**row, "person_id": None, "unit_id": unit, "post": post} for unit, post in holders]
+    if rows:
+        session.execute(insert(Candidate.__table__), rows)  # type: ignore[arg-type]
+
+
+def ids(value: Any) -> list[int]:
     """A person or unit as an expression may give it: an id, an object with one, or a list of either."""
     if value is None:
         return []
     if isinstance(value, list):
-        return [i for one in value for i in _ids(one)]
+        return [i for one in value for i in ids(one)]
     if isinstance(value, dict):
-        return _ids(value.get("person") if "person" in value else value.get("id"))
+        return ids(value.get("person") if "person" in value else value.get("id"))
     return [int(value)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from engine import additions, assignment, claims, forms, instances, opinions, reading, work_items
+from engine import additions, assignment, claims, deadlines, forms, instances, opinions, reading, work_items
 from engine.bpmn.model import Element, evaluate, resolve
 from engine.claims import Act, open_for
 from engine.clock import local
@@ -110,6 +110,7 @@ def complete(
             "签名": authorization,
         }
     item.closed_at, item.closing, item.completed_by_id, item.draft = at, "completed", by, None
+    deadlines.forget(session, element, item.id)
     if signed is not None:
         register.store(session, signed, work_item_id=item.id, at=at)
     if additions.hold(session, item, results):

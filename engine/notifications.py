@@ -21,6 +21,7 @@ class Notification(Table):
     """One message to one person.
 
     :ivar instance_id: the process instance that it is about
+    :ivar work_item_id: the step of it
     """
 
     __tablename__ = "notification"
@@ -29,13 +30,20 @@ class Notification(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     instance_id: Mapped[int | None] = mapped_column(index=True)
+    work_item_id: Mapped[int | None] = mapped_column()
     text: Mapped[str] = mapped_column(Text)
     sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 def send(
-    session: Session, person_ids: Iterable[int], text: str, *, at: datetime, instance_id: int | None = None
+    session: Session,
+    person_ids: Iterable[int],
+    text: str,
+    *,
+    at: datetime,
+    instance_id: int | None = None,
+    work_item_id: int | None = None,
 ) -> list[Notification]:
     """One message to each person, once even if he is named twice.
 
@@ -44,7 +52,13 @@ def send(
     if not text.strip():
         raise Invalid("notification-text", "通知内容不能为空。", {"text": "通知内容不能为空。"})
     sent = [
-        Notification(person_id=person_id, instance_id=instance_id, text=text.strip(), sent_at=at)
+        Notification(
+            person_id=person_id,
+            instance_id=instance_id,
+            work_item_id=work_item_id,
+            text=text.strip(),
+            sent_at=at,
+        )
         for person_id in dict.fromkeys(person_ids)
     ]
     session.add_all(sent)

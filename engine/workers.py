@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from engine import checkpoints, deliveries, incidents, jobs, joining, operating, timers
+from engine import checkpoints, deliveries, incidents, jobs, joining, operating, reminders, timers
 from engine.errors import Conflict, LvzeError
 from engine.jobs import Job
 from engine.runtime import Runtime
@@ -48,9 +48,12 @@ def run_one(runtime: Runtime) -> bool:
 #: everywhere, lest two wait for each other: instance, fan-out, work item, job.
 KINDS: dict[str, Callable[[Runtime, Job, datetime], None]] = {
     "children": joining.start_children,
+    "escalation": joining.recount,
     "delivery": deliveries.deliver,
     "fanout": joining.drain,
+    "recount": joining.recount,
     "operation": operating.run,
+    "reminder": reminders.run,
     "start": timers.start,
     "timer": timers.fire,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -75,6 +75,11 @@ class Deadline:
 
     moment: datetime
     unknown_years: tuple[int, ...] = ()
+
+
+def not_known(years: Iterable[int]) -> str:
+    """A sentence for people about years that were counted through without their notice."""
+    return f"{'、'.join(map(str, sorted(years)))} 年的放假安排尚未收录，这段时间按周一至周五计算，未计节假日和调休。"
 
 
 @dataclass(frozen=True)
