@@ -6,6 +6,7 @@ from engine import (  # noqa: F401
     blobs,
     carbon_copies,
     checkpoints,
+    deliveries,
     deployments,
     fanout,
     history,

@@ -54,6 +54,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_message_name", ["name", "correlation"], unique=False)
 
     op.create_table(
+        "sent",
+        sa.Column("idempotency_key", sa.String(length=200), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("instance_id", sa.Integer(), nullable=True),
+        sa.Column("receivers", sa.Integer(), nullable=False),
+        sa.Column("sent_by_id", sa.Integer(), nullable=False),
+        sa.Column("sent_at", database.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["instance_id"], ["process_instance.id"], name=op.f("fk_sent_instance_id")),
+        sa.ForeignKeyConstraint(["sent_by_id"], ["person.id"], name=op.f("fk_sent_sent_by_id")),
+        sa.PrimaryKeyConstraint("idempotency_key", name=op.f("pk_sent")),
+    )
+    op.create_table(
         "subscription",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -243,10 +255,10 @@ def upgrade() -> None:
             sqlite_where=sa.text("work_item_id IS NOT NULL"),
             postgresql_where=sa.text("work_item_id IS NOT NULL"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_job_work_item_id"), "work_item", ["work_item_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_job_definition_id"), "process_definition", ["definition_id"], ["id"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_job_work_item_id"), "work_item", ["work_item_id"], ["id"])
 
     with op.batch_alter_table("notification", schema=None) as batch_op:
         batch_op.add_column(sa.Column("work_item_id", sa.Integer(), nullable=True))
@@ -312,8 +324,8 @@ def downgrade() -> None:
         batch_op.drop_column("work_item_id")
 
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_job_definition_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_job_work_item_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_job_definition_id"), type_="foreignkey")
         batch_op.drop_index(
             "ix_job_work_item",
             sqlite_where=sa.text("work_item_id IS NOT NULL"),
@@ -379,6 +391,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_subscription_definition")
 
     op.drop_table("subscription")
+    op.drop_table("sent")
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.drop_index("ix_message_name")
 
