@@ -29,12 +29,6 @@ def check(case: Case) -> Iterator[Finding]:
                     yield from _parses(text[1:], element.id, f"输出“{name}”")
         if element.loop is not None:
             yield from _loop(element)
-        if element.due is not None and not element.due.startswith("="):
-            yield Finding(
-                "expressions",
-                f'期限“{element.due}”是文字，不起作用。请写成表达式，例如 =duration("P7D") 或 =截止日期。',
-                element.id,
-            )
 
 
 def _works(one: Written, names: Names) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from engine.bpmn.model import Element
 from engine.errors import Finding
 from engine.rules import Case
 from engine.rules.variables import TIMES
+from engine.working_time import Span
 
 _CYCLE = re.compile(r"R\d*/(.+)")
 
@@ -31,10 +32,10 @@ def _timer(element: Element, kind: str, text: str) -> Iterator[Finding]:
         cycle = _CYCLE.fullmatch(literal)
         if cycle is None or _kind(cycle[1]) != "days and time duration":
             yield Finding("timers", f"循环“{text}”应形如 R3/P1D（每天一次，共三次）。", element.id)
-    elif _kind(literal) not in TIMES:
+    elif Span.parse(literal) is None and _kind(literal) not in TIMES:
         yield Finding(
             "timers",
-            f"时间“{text}”不是日期、日期时间或时长。请写成 2026-04-30、2026-04-30T08:30:00 或 P7D，或以 = 开头的表达式。",
+            f"时间“{text}”不是日期、日期时间或时长。请写成 5 工作日、2026-04-30、2026-04-30T08:30:00 或 P7D，或以 = 开头的表达式。",
             element.id,
         )
 

@@ -65,8 +65,7 @@ A_TRUTH = Expected(frozenset({"boolean"}), '一个判断，例如 审核决定 =
 A_LIST = Expected(frozenset({"list"}), "一个列表，例如 发送")
 A_COUNT = Expected(frozenset({"number"}), "一个数字")
 A_CYCLE = Expected(frozenset({"string"}), '形如 "R3/P1D" 的文字')
-A_TIME = Expected(TIMES, '日期、日期时间或时长，例如 duration("P7D")')
-A_TIMER = Expected(TIMES | {"string"}, A_TIME.words)
+A_TIMER = Expected(TIMES | {"string"}, '日期、日期时间或时长，例如 duration("P7D") 或 "5 工作日"')
 IDS = Expected(frozenset(WORDS) - NO_IDS, "编号，例如 unit.id 或 initiator.person")
 
 
@@ -123,7 +122,10 @@ def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
             yield Written(element.id, label, text.removeprefix("="), home, extra, expected)
 
     yield from one("标题", element.title, item)
-    yield from one("期限", element.due, item, A_TIME)
+    yield from one("期限", element.due, item, A_TIMER)
+    for to in [r.to for r in element.reminders] + [e.to for e in element.escalations]:
+        yield from one("提醒的人员", to.person, item, IDS)
+        yield from one("提醒的岗位所在单位", to.unit, item, IDS)
     yield from one("文书", element.document, item, IDS)
     yield from one("必填意见", element.opinion_required, handed_in, A_TRUTH, always=True)
     if element.signature is not None:
