@@ -2,6 +2,7 @@
 import { ListGroup } from '@bpmn-io/properties-panel';
 import { getBusinessObject, is } from 'bpmn-js/lib/util/ModelUtil';
 import { bare, check, choice, feel, formula, select, text } from './fields.js';
+import { constructs } from './constructs.js';
 import { extension, extensions, holderOf } from './extensions.js';
 import operations from './operations.json';
 
@@ -49,6 +50,7 @@ export default class Properties {
     if (getBusinessObject(element).eventDefinitions?.[0]?.$type === 'bpmn:TimerEventDefinition') {
       groups.push(...this.timer(element));
     }
+    groups.push(...constructs(this, element));
     return groups;
   }
 
@@ -259,7 +261,8 @@ export default class Properties {
 
   flow(element) {
     const source = element.source;
-    const chooses = is(source, 'bpmn:ExclusiveGateway') || is(source, 'bpmn:InclusiveGateway');
+    const chooses = ['ExclusiveGateway', 'InclusiveGateway', 'ComplexGateway', 'Activity'].some((type) => is(source, `bpmn:${type}`))
+      && source.outgoing.length > 1;
     const flow = getBusinessObject(element);
     if (!chooses && !flow.conditionExpression) return [];
     const isDefault = () => source.businessObject.default === flow;
