@@ -8,13 +8,9 @@ from datetime import date, datetime
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine import history
 from engine.database import Table, UtcDateTime
 from engine.errors import Invalid, NotFound
-from engine.history import Entry
 from engine.working_time import Calendar
-
-STREAM = "working-calendar"
 
 
 class LocalDay(Table):
@@ -54,13 +50,10 @@ def note(session: Session, day: date, *, is_working: bool, reason: str, by: int,
         message = "请填写原因，最多 200 个字。"
         raise Invalid("local-day-reason", message, {"reason": message})
     noted = LocalDay(day=day, is_working=is_working, reason=reason, noted_by_id=by, noted_at=at)
-    noted = session.merge(noted)
-    payload = {"day": day, "working": is_working, "reason": reason}
-    history.append_to(session, STREAM, [Entry("day-noted", payload, by)], at)
-    return noted
+    return session.merge(noted)
 
 
-def forget(session: Session, day: date, *, by: int, at: datetime) -> None:
+def forget(session: Session, day: date) -> None:
     """The day is again what the notice says.
 
     :raises NotFound: nothing is noted of it
@@ -69,4 +62,3 @@ def forget(session: Session, day: date, *, by: int, at: datetime) -> None:
     if noted is None:
         raise NotFound("no-local-day", "这一天没有登记，可能已经删除。", day=day)
     session.delete(noted)
-    history.append_to(session, STREAM, [Entry("day-forgotten", {"day": day}, by)], at)

@@ -30,6 +30,7 @@ from engine import (
     incidents,
     jobs,
     ledgers,
+    local_days,
     notifications,
     nudges,
     opinions,
@@ -61,6 +62,7 @@ from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
 from engine.incidents import Incident
 from engine.instances import ProcessInstance
 from engine.ledgers import LedgerDefinition, LedgerEntry, LedgerSection, Notice, Rollup
+from engine.local_days import LocalDay
 from engine.organisation import (
     accounts,
     delegation,
@@ -89,6 +91,7 @@ from engine.settings import Settings
 from engine.starting import StartForm
 from engine.suspension import Suspension
 from engine.work_items import WorkItem
+from engine.working_time import Calendar
 
 AUTHORITY = "履责电子签名证书机构"
 
@@ -731,6 +734,34 @@ class ProcessEngine:
             with self._write() as (session, _):
                 yield session
 
+    # working time
+
+    def calendar(self) -> Calendar:
+        """The working days and hours as of now."""
+        with self._read() as session:
+            own = {one.day: one.is_working for one in local_days.everything(session)}
+        return Calendar(self.settings.office_hours, lambda: own)
+
+    def local_days(self, *, by: int) -> list[LocalDay]:
+        """The installation's own closures and workdays, the latest first."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return local_days.everything(session)
+
+    def note_local_day(self, day: date, *, by: int, is_working: bool, reason: str) -> LocalDay:
+        """Say of a day that it is worked, or is not, whatever the notice says. Deadlines that are set already stay as they are.
+
+        :raises Invalid: no reason
+        """
+        said = {"day": day, "working": is_working, "reason": reason.strip()}
+        with self._administer(by, "working-calendar", "day-noted", **said) as (session, at):
+            return local_days.note(session, day, is_working=is_working, reason=reason, by=by, at=at)
+
+    def forget_local_day(self, day: date, *, by: int) -> None:
+        """:raises NotFound: nothing is noted of it"""
+        with self._administer(by, "working-calendar", "day-forgotten", day=day) as (session, _):
+            local_days.forget(session, day)
+
     # documents
 
     def create_authority(self) -> None:
@@ -809,14 +840,21 @@ class ProcessEngine:
         return document
 
     def verify(self, content: bytes) -> Verification:
-        """Check any .docx against this installation's authority; for everybody, without a login."""
+        """Check any .docx against this installation's authority; for everybody, without a login.
+
+        What the register knows to be void is marked: such a file still verifies, it was signed.
+        """
         with self._read() as session:
-            return verification.verify(
+            found = verification.verify(
                 content,
                 trusted=authority.trusted(session),
                 revoked=authority.revoked(session),
                 at=self.clock.now(),
             )
+            voided = register.voided(session, [report.digest for report in found.signatures])
+            for report in found.signatures:
+                report.voided = voided.get(report.digest)
+            return found
 
     def grant_demo_seal(self, unit_id: int, *, by: int | None) -> seals.Seal:
         """A drawn seal that reads 演示专用."""
