@@ -196,6 +196,11 @@ class Voting:
     until: str | None
     result: str | None
 
+    @property
+    def in_person(self) -> bool:
+        """Each voter votes himself, nobody in his place."""
+        return self.secret or self.kind == "ratio"
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
@@ -291,7 +296,7 @@ class Element:
     :ivar compensates: a compensation handler: no flow leads to it, a compensation boundary event's association does
     :ivar handler: of a compensation boundary event: the id of its handler
     :ivar activation: FEEL of a complex gateway; sees ``activationCount``
-    :ivar lane: the name of the innermost lane that holds it
+    :ivar lane: the name of the innermost lane that holds it; a user task without an assignment takes the lane's
     :ivar retry: of a service task: the waits before its second, third ... attempt, as ISO-8601 durations; None: the engine's own
     :ivar inputs: name -> expression: what an operation, a called process or a thrown message is given
     :ivar outputs: name -> expression: what becomes of the results of an operation (``result``), of a called process, of a
@@ -345,7 +350,16 @@ class Element:
         return self.event.timer if self.event is not None else None
 
     def permits(self, operation: str) -> bool:
-        """Where the diagram says nothing, everything but handing a signature over to a person whom it does not name."""
+        """Where the diagram says nothing, everything but handing a signature over to a person whom it does not name.
+
+        A vote in person is not handed over; a secret one allows nothing that would tell of a ballot.
+        """
+        if self.vote is not None and self.vote.secret:
+            return operation in ("carbon", "nudge") and (
+                self.operations is None or operation in self.operations
+            )
+        if self.vote is not None and self.vote.in_person and operation == "transfer":
+            return False
         if self.operations is None:
             return operation != "transfer" or self.signature is None
         return operation in self.operations

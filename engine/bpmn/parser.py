@@ -197,8 +197,8 @@ class _Diagram:
             for node in root.findall(bpmn(kind))
         }
         self._lanes = {
-            (ref.text or "").strip(): lane.get("name") or lane.get("id") or ""
-            for lane in process.iter(bpmn("lane"))
+            (ref.text or "").strip(): lane
+            for lane in process.iter(bpmn("lane"))  # an inner lane comes after the one around it
             for ref in lane.findall(bpmn("flowNodeRef"))
         }
         self._data = _data_objects(process)
@@ -211,6 +211,7 @@ class _Diagram:
         assert parent is not None
         identity, scope = node.get("id", ""), parent.get("id", "")
         kind = local(node)
+        lane = self._lanes.get(identity)
         signature = _extension(node, "signature")
         decision = _extension(node, "decision")
         operation = _extension(node, "operation")
@@ -224,16 +225,8 @@ class _Diagram:
             name=(node.get("name") or "").strip(),
             scope=scope,
             form=_value(node, "form", "ref"),
-            assignment=tuple(
-                Assignment(
-                    a.get("person"),
-                    _words(a.get("post")),
-                    a.get("unit"),
-                    _words(a.get("otherwise")),
-                    a.get("exclude"),
-                )
-                for a in _extensions(node, "assignment")
-            ),
+            assignment=_assignment(node)
+            or (_assignment(lane) if lane is not None and kind == "userTask" else ()),
             title=_value(node, "title"),
             due=_value(node, "due"),
             reminders=tuple(
@@ -307,7 +300,7 @@ class _Diagram:
             compensates=node.get("isForCompensation") == "true",
             handler=self._handlers.get(identity),
             activation=_text(node, "activationCondition") if kind == "complexGateway" else None,
-            lane=self._lanes.get(identity),
+            lane=None if lane is None else lane.get("name") or lane.get("id"),
             incoming=tuple(self._flows(self._arriving, scope, identity)),
             outgoing=tuple(self._flows(self._leaving, scope, identity, node.get("default"))),
         )
@@ -385,6 +378,19 @@ class _Diagram:
             return None
         code = node.get(f"{local(node)}Code") if local(node) in ("error", "escalation") else None
         return code or node.get("name") or node.get("id")
+
+
+def _assignment(node: etree._Element) -> tuple[Assignment, ...]:
+    return tuple(
+        Assignment(
+            a.get("person"),
+            _words(a.get("post")),
+            a.get("unit"),
+            _words(a.get("otherwise")),
+            a.get("exclude"),
+        )
+        for a in _extensions(node, "assignment")
+    )
 
 
 def _data_objects(process: etree._Element) -> dict[str | None, str]:

@@ -827,3 +827,15 @@ def test_data_objects_are_variables() -> None:
     assert dict(element.inputs) == {"text": "=通知正文"} and dict(element.outputs) == {
         "收件人": "=result.persons"
     }
+
+
+def test_a_lane_says_who_does_its_tasks() -> None:
+    lanes = (
+        '<bpmn:laneSet id="ls"><bpmn:lane id="l1" name="党委">'
+        + extensions(ours("assignment", post="书记", unit="=unit.id"))
+        + "<bpmn:flowNodeRef>a</bpmn:flowNodeRef><bpmn:flowNodeRef>b</bpmn:flowNodeRef></bpmn:lane></bpmn:laneSet>"
+    )
+    run = Instance(draw("p", lanes, start(), user("a", person=None), user("b"), path("start", "a", "b")))
+    elements = run.process.model.elements
+    assert elements["a"].assignment[0].posts == ("书记",) and elements["a"].lane == "党委"
+    assert elements["b"].assignment[0].person == "=initiator.person"

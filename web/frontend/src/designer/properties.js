@@ -40,6 +40,7 @@ export default class Properties {
     if (is(element, 'bpmn:Process')) groups.push(...this.process());
     if (is(element, 'bpmn:StartEvent') && is(element.parent, 'bpmn:Process')) groups.push(...this.start());
     if (is(element, 'bpmn:UserTask')) groups.push(...this.userTask(element));
+    if (is(element, 'bpmn:Lane')) groups.push(...this.assignment(element));
     if (is(element, 'bpmn:ServiceTask')) groups.push(...this.serviceTask(element));
     if (is(element, 'bpmn:BusinessRuleTask')) groups.push(...this.decision());
     if (is(element, 'bpmn:CallActivity')) groups.push(...this.call(element));
@@ -102,7 +103,8 @@ export default class Properties {
     }];
   }
 
-  userTask(element) {
+  // Of a user task, or of a lane: for its user tasks that name nobody.
+  assignment(element) {
     const assignment = extension(getBusinessObject(element), 'lvze:Assignment');
     const byPerson = Boolean(assignment?.person);
     const byPost = ['post', 'unit', 'otherwise'].some((name) => assignment?.get(name));
@@ -116,13 +118,17 @@ export default class Properties {
       }),
       this.field(feel, 'lvze:Assignment', 'exclude', '回避人员', { description: '同一人不能两边都签' }),
     ];
+    return [{
+      id: 'lvze-assignment',
+      label: '由谁办理',
+      shouldOpen: true,
+      entries: [...(byPerson && !byPost ? [] : post), ...(byPost && !byPerson ? [] : [person])],
+    }];
+  }
+
+  userTask(element) {
     return [
-      {
-        id: 'lvze-assignment',
-        label: '由谁办理',
-        shouldOpen: true,
-        entries: [...(byPerson && !byPost ? [] : post), ...(byPost && !byPerson ? [] : [person])],
-      },
+      ...this.assignment(element),
       {
         id: 'lvze-task',
         label: '办什么',
