@@ -12,13 +12,19 @@ from engine.database import Table, UtcDateTime, Values
 
 
 class Arrival(Table):
-    """A child has come to an end; at most once for each position."""
+    """A child has come to an end; at most once for each position.
+
+    :ivar outcome: the child's; ``completed`` for a bare item
+    :ivar result: what returns to the parent
+    :ivar tally: what it adds to the fan-out's tallies, name -> number; of an open vote the choice -> the voter's weight
+    """
 
     __tablename__ = "fanout_arrival"
     fanout_id: Mapped[int] = mapped_column(ForeignKey("fanout.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     outcome: Mapped[str] = mapped_column(String(100))
     result: Mapped[Any | None] = mapped_column(Values)
+    tally: Mapped[dict[str, Any] | None] = mapped_column(Values)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     drained_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, history, instances, suspension
+from engine import assignment, history, instances, suspension, votes
 from engine.assignment import Eligibility
 from engine.bpmn.model import Element
 from engine.clock import local
@@ -35,7 +35,12 @@ LABELS = {
 }
 
 
-_CLOSED = {"completed": "已由您或他人办理", "rejected": "已被驳回", "removed": "已减签"}
+_CLOSED = {
+    "completed": "已由您或他人办理",
+    "rejected": "已被驳回",
+    "removed": "已减签",
+    "others": "已由他人处理",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +207,10 @@ def release(session: Session, work_item_id: int, by: int, at: datetime) -> WorkI
 def save_draft(
     session: Session, work_item_id: int, by: int, data: Mapping[str, Any], at: datetime
 ) -> WorkItem:
-    """Keep what the person has typed so far, unchecked; per person, no event."""
+    """Keep what the person has typed so far, unchecked; per person, no event. Of a secret ballot nothing is kept."""
     item, _, _ = open_for(session, work_item_id, by, at)
+    if votes.is_sealed(session, item.fanout_id):
+        return item
     item.draft = {**(item.draft or {}), str(by): dict(data)}
     item.drafted_at = at
     return item

@@ -9,7 +9,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from engine import additions, assignment, claims, deadlines, forms, instances, opinions, reading, work_items
+from engine import (
+    additions,
+    assignment,
+    claims,
+    deadlines,
+    forms,
+    instances,
+    opinions,
+    reading,
+    votes,
+    work_items,
+)
 from engine.bpmn.model import Element, evaluate, resolve
 from engine.claims import Act, open_for
 from engine.clock import local
@@ -68,6 +79,8 @@ def complete(
     warnings: list[str] = []
     results = check(loaded, element, before, data, opinion, signed, at, warnings)
     assert not isinstance(signed, Invalid)
+    votes.admit(item, element, eligibility, opinion)
+    secret = element.vote is not None and element.vote.secret
     signer = eligibility
     if eligibility.attests:
         if signed is None:
@@ -78,8 +91,8 @@ def complete(
         {
             "work_item": item.id,
             "title": item.title,
-            "data": results,
-            "chosen": loaded.forms[element.form].chosen(results) if element.form else [],
+            "data": {} if secret else results,
+            "chosen": loaded.forms[element.form].chosen(results) if element.form and not secret else [],
             "opinion": opinion,
             "documents": opinions.shown(session, item.id) if opinion else [],
             "outcome": signed.outcome if signed else None,
@@ -93,7 +106,11 @@ def complete(
     )
     log = [
         entry,
-        *([Entry("warned", {"warnings": warnings}, element_id=item.element_id)] if warnings else []),
+        *(
+            [Entry("warned", {"warnings": warnings}, element_id=item.element_id)]
+            if warnings and not secret
+            else []
+        ),
     ]
     if element.result:
         authorization = signed.authorization if signed else None

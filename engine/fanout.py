@@ -7,20 +7,33 @@ row. Cancelling N children is a constant number of statements.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, String, and_, cast, delete, insert, select, update
+from sqlalchemy import ForeignKey, Index, String, and_, cast, delete, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine import assignment, blobs, instances, jobs, subscriptions, values, work_items
+from engine import (
+    assignment,
+    blobs,
+    deadlines,
+    history,
+    instances,
+    jobs,
+    local_days,
+    subscriptions,
+    values,
+    work_items,
+)
 from engine.arrivals import Arrival
-from engine.bpmn.execution import Context, Opened
+from engine.bpmn.execution import Context, Escalated, Opened
 from engine.bpmn.model import Element, evaluate, resolve
-from engine.database import Table, UtcDateTime
-from engine.errors import NotExecutable
+from engine.database import WRITING, Table, UtcDateTime, Values
+from engine.deadlines import Due
+from engine.errors import Conflict, NotExecutable
 from engine.history import GENESIS
 
 if TYPE_CHECKING:
@@ -40,9 +53,15 @@ class Fanout(Table):
 
     :ivar owner_definition_id: the definition that holds the element; ``definition_id`` is the children's
     :ivar scope: the process or sub-process that children run; NULL when the children are bare work items
-    :ivar snapshot_digest: blob of ``{"data": parent's variables, "items": the collection}``
-    :ivar total: number of children; ``opened`` of them exist (fewer than ``total`` only when sequential)
-    :ivar arrived: children that have come to an end and are counted
+    :ivar snapshot_digest: blob of ``{"data": parent's variables, "items": the collection, "under": digest}``: what the parent, a
+        child itself, was given by its own fan-out is in that one's snapshot (``under``), not copied
+    :ivar total: number of positions; those below ``opened`` were opened (fewer than ``total`` only when sequential)
+    :ivar arrived: children that have come to an end and are counted; ``terminated`` of them did not complete
+    :ivar removed: positions that were taken out again (减签)
+    :ivar added: items of the positions that came after those of the snapshot (加签); ids of the children to be compensated
+    :ivar skipped: positions that were taken out before they were opened
+    :ivar tallies: name -> number, of the declared tallies
+    :ivar compensated_at: it had been closed, and was opened again then, for the compensation of its children
     """
 
     __tablename__ = "fanout"
@@ -59,9 +78,26 @@ class Fanout(Table):
     total: Mapped[int]
     opened: Mapped[int]
     arrived: Mapped[int] = mapped_column(default=0)
+    terminated: Mapped[int] = mapped_column(default=0, server_default="0")
+    removed: Mapped[int] = mapped_column(default=0, server_default="0")
+    added: Mapped[list[Any] | None] = mapped_column(Values)
+    skipped: Mapped[list[int] | None] = mapped_column(Values)
+    tallies: Mapped[dict[str, Any] | None] = mapped_column(Values)
+    compensated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[str | None] = mapped_column(String(100))
+
+    @property
+    def children(self) -> int:
+        """How many there are, or will be: BPMN's numberOfInstances."""
+        return self.total - self.removed
+
+    @property
+    def active(self) -> int:
+        """How many are at work: BPMN's numberOfActiveInstances."""
+        unopened = sum(position >= self.opened for position in self.skipped or ())
+        return self.opened - self.arrived - (self.removed - unopened)
 
 
 def open_(
@@ -72,18 +108,21 @@ def open_(
     opened: Opened,
     *,
     at: datetime,
-) -> list[jobs.Job]:
-    """Open the fan-out of an activity that a token has reached; returns the jobs that go with it.
+    items: list[Any] | None = None,
+    persons: list[int] | None = None,
+) -> tuple[Fanout, list[jobs.Job]]:
+    """Open the fan-out of an activity that a token has reached; returns it with the jobs that go with it.
 
+    :param items: where they are not those of the element's collection
+    :param persons: who does the bare items, one an item, whatever the element's assignment says
     :raises NotExecutable: the collection is no list, or has too many items
     """
     element, data = opened.element, opened.data
-    items = _items(element, data, at)
+    items = items_of(element, data, at) if items is None else items
     called = _called(session, runtime, loaded, element)
     scope = (
         called.process.model.key if element.called else (element.id if element.kind != "userTask" else None)
     )
-    snapshot = values.dumps({"data": data, "items": items}).encode()
     sequential = element.loop is not None and element.loop.sequential
     row = Fanout(
         instance_id=instance.id,
@@ -92,7 +131,7 @@ def open_(
         owner_definition_id=loaded.definition.id,
         definition_id=called.definition.id,
         scope=scope,
-        snapshot_digest=blobs.put(session, snapshot, "application/json", at),
+        snapshot_digest=_photograph(runtime, session, instance, data, items, at),
         total=len(items),
         opened=0,
         opened_at=at,
@@ -105,20 +144,33 @@ def open_(
         instance_id=instance.id,
         task_id=opened.task_id,
         created_at=at,
-        due_at=None,
+        due_at=None if items else at,
     )
-    if not items:
-        drain.due_at = at
-        return [drain]
-    return [
+    first = items[: 1 if sequential else None]
+    return row, [
         drain,
-        *open_children(
-            session, called, row, instance, element, data, items[: 1 if sequential else None], at=at
-        ),
+        *open_children(session, called, row, instance, element, data, first, at=at, persons=persons),
     ]
 
 
-def _items(element: Element, data: Mapping[str, Any], at: datetime) -> list[Any]:
+def _photograph(
+    runtime: Runtime,
+    session: Session,
+    instance: instances.ProcessInstance,
+    data: Mapping[str, Any],
+    items: list[Any],
+    at: datetime,
+) -> str:
+    """The digest of a new snapshot. Of a nested fan-out it holds only what the parent did not read from its own fan-out's."""
+    under, below = None, given(runtime, session, instance)
+    if below:
+        under = session.get_one(Fanout, instance.fanout_id).snapshot_digest
+        data = {name: value for name, value in data.items() if name not in below or below[name] is not value}
+    kept = values.dumps({"data": data, "items": items, **({"under": under} if under else {})})
+    return blobs.put(session, kept.encode(), "application/json", at)
+
+
+def items_of(element: Element, data: Mapping[str, Any], at: datetime) -> list[Any]:
     loop = element.loop
     if loop is None:
         return [None]
@@ -183,11 +235,18 @@ def open_children(
     items: list[Any],
     *,
     at: datetime,
+    persons: list[int] | None = None,
 ) -> list[jobs.Job]:
+    """The next children: of these items, from the first position that is not opened yet.
+
+    :param persons: who does the bare items, one an item, where not the element's assignment says it
+    """
+    if not items:
+        return []
     first = row.opened
     row.opened += len(items)
     if row.scope is None:
-        _open_work_items(session, row, parent.id, None, element, data, items, first, at)
+        _open_work_items(session, row, parent.id, None, element, data, items, first, at, persons=persons)
         return []
     model = called.process.model
     entry = called.process.entry(row.scope)
@@ -195,18 +254,7 @@ def open_children(
     if entry is not None:
         _open_work_items(session, row, parent.id, ids, element, data, items, first, at, entry)
         return []
-    return [
-        jobs.Job(
-            kind="children",
-            fanout_id=row.id,
-            instance_id=parent.id,
-            task_id=row.task_id,
-            payload=ids[i : i + CHUNK],
-            due_at=at,
-            created_at=at,
-        )
-        for i in range(0, len(ids), CHUNK)
-    ]
+    return _chunks(row, ids, at)
 
 
 def _insert_children(
@@ -290,9 +338,11 @@ def _open_work_items(
     first: int,
     at: datetime,
     entry: Element | None = None,
+    persons: list[int] | None = None,
 ) -> None:
     """Work items in bulk: of the parent itself (bare), or each child's first, before the child has a state."""
     task = entry or element
+    calendar = local_days.calendar(session)
     seen = [child_data(element, data, item, first + i, at) for i, item in enumerate(items)]
     new = [
         {
@@ -301,7 +351,7 @@ def _open_work_items(
             "fanout_id": row.id if ids is None else None,
             "position": first + i if ids is None else None,
             "item": items[i] if ids is None else None,
-            **work_items.describe(task, seen[i], at),
+            **work_items.describe(task, seen[i], at, calendar),
             "opened_at": at,
             "version": 1,
             "event_seq": 0,
@@ -322,8 +372,19 @@ def _open_work_items(
         query = select(table.id).where(table.instance_id.in_(children)).order_by(table.instance_id)
     opened = session.scalars(query).all()
     pairs = [(item, task, data) for item, data in zip(opened, seen, strict=True)]
-    assignment.assign_ids(session, pairs, at)
+    if persons is not None:
+        assignment.assign_persons(session, list(zip(opened, persons, strict=False)))
+    else:
+        assignment.assign_ids(session, pairs, at)
     work_items.show(session, pairs, at)
+    dues = [
+        Due(item, one["instance_id"], task, one["due_at"], one["fanout_id"])
+        for item, one in zip(opened, new, strict=True)
+    ]
+    deadlines.schedule(session, dues, calendar, at)
+    if years := {year for one in new for year in one["unknown_years"] or ()}:
+        parent = session.get_one(of, row.instance_id)
+        history.append(session, parent.stream, parent, [deadlines.uncertain(task, sorted(years))], at)
 
 
 def element_of(runtime: Runtime, session: Session, row: Fanout) -> Element:
@@ -351,7 +412,11 @@ def _snapshot(text: bytes) -> dict[str, Any]:
 
 
 def snapshot(session: Session, digest: str) -> dict[str, Any]:
-    return _snapshot(blobs.cached(session, digest))
+    """``data`` and ``items`` as they were at the opening."""
+    kept = _snapshot(blobs.cached(session, digest))
+    if "under" not in kept:
+        return kept
+    return {**kept, "data": {**snapshot(session, kept["under"])["data"], **kept["data"]}}
 
 
 def materialise(runtime: Runtime, session: Session, child: instances.ProcessInstance) -> str:
@@ -373,69 +438,351 @@ def arrive(
     *,
     at: datetime,
 ) -> None:
-    """A child has ended: one row, which carries what returns to the parent."""
+    """A child has ended: one row, which carries what returns to the parent and what the fan-out counts."""
     row = session.get_one(Fanout, child.fanout_id)
-    result = _returned(element_of(runtime, session, row), data, at)
+    element = element_of(runtime, session, row)
+    completed = child.outcome == "completed"
     session.add(
-        Arrival(fanout_id=row.id, position=child.position, outcome=child.outcome, result=result, at=at)
+        Arrival(
+            fanout_id=row.id,
+            position=child.position,
+            outcome=child.outcome,
+            result=_returned(element, data, at) if completed else None,
+            tally=_counted(element, data, at) if completed else None,
+            at=at,
+        )
     )
 
 
 def arrive_item(
-    runtime: Runtime, session: Session, item: work_items.WorkItem, data: Mapping[str, Any], *, at: datetime
+    runtime: Runtime,
+    session: Session,
+    item: work_items.WorkItem,
+    data: Mapping[str, Any],
+    *,
+    at: datetime,
+    tally: Mapping[str, Any] | None = None,
 ) -> None:
-    """A bare work item of a fan-out was completed."""
+    """A bare work item of a fan-out was completed.
+
+    :param tally: what it counts for in a vote, beside the declared tallies
+    """
     row = session.get_one(Fanout, item.fanout_id)
-    result = _returned(element_of(runtime, session, row), data, at)
-    session.add(Arrival(fanout_id=row.id, position=item.position, outcome="completed", result=result, at=at))
+    element = element_of(runtime, session, row)
+    secret = element.vote is not None and element.vote.secret
+    arrive_bare(
+        session,
+        row,
+        item.position or 0,
+        "completed",
+        None if secret else _returned(element, data, at),
+        None if secret else {**_counted(element, data, at), **(tally or {})},
+        at,
+    )
+
+
+def arrive_bare(
+    session: Session,
+    row: Fanout,
+    position: int,
+    outcome: str,
+    result: Any,
+    tally: Mapping[str, Any] | None,
+    at: datetime,
+) -> None:
+    session.add(
+        Arrival(
+            fanout_id=row.id,
+            position=position,
+            outcome=outcome,
+            result=result,
+            tally=dict(tally) if tally else None,
+            at=at,
+        )
+    )
 
 
 def _returned(element: Element, data: Mapping[str, Any], at: datetime) -> Any:
-    """What a child returns: its declared output; without a declaration, nothing."""
+    """What a child returns: its declared outputs, or in a loop its declared output; without a declaration, nothing."""
+    called = element.outputs if element.kind == "callActivity" else {}
+    mapped = {name: resolve(text, data, at) for name, text in called.items()}
     loop = element.loop
-    if loop is not None:
-        return resolve(loop.output, data, at) if loop.output else None
-    return {name: resolve(text, data, at) for name, text in element.outputs.items()}
+    if loop is not None and loop.output:
+        return resolve(loop.output, {**data, **mapped}, at)
+    return mapped or None if loop is not None else mapped
 
 
-def results(session: Session, row: Fanout, element: Element) -> dict[str, Any]:
-    """What the parent gets: the declared list in the order of the collection, or a called process's declared outputs."""
+def _counted(element: Element, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """What a child adds to the declared tallies.
+
+    :raises NotExecutable: a weight is no number
+    """
+    counted = {}
+    for tally in element.loop.tallies if element.loop is not None else ():
+        if tally.condition is None or evaluate(tally.condition, data, at) is True:
+            weight = evaluate(tally.weight, data, at) if tally.weight is not None else 1
+            if isinstance(weight, bool) or not isinstance(weight, int | Decimal):
+                raise NotExecutable(
+                    "no-weight",
+                    f"“{element.name or element.id}”的计数“{tally.name}”的权重“{tally.weight}”不是数。",
+                    element=element.id,
+                )
+            counted[tally.name] = weight
+    return counted
+
+
+def count(row: Fanout, element: Element, tally: Mapping[str, Any] | None) -> None:
+    """Add what a child counted to the fan-out's tallies."""
+    tallies = row.tallies or {one.name: 0 for one in (element.loop.tallies if element.loop else ())}
+    if tallies:
+        row.tallies = {name: value + (tally or {}).get(name, 0) for name, value in tallies.items()}
+
+
+def results(
+    session: Session, row: Fanout, element: Element, *, without: Sequence[int] = ()
+) -> dict[str, Any]:
+    """What the parent gets: the declared list in the order of the collection and the tallies, or a called process's declared outputs.
+
+    :param without: positions that have arrived and do not count yet
+    """
     arrivals = (
         select(Arrival.result)
         .where(Arrival.fanout_id == row.id, Arrival.drained_at.is_not(None))  # more may be arriving right now
+        .where(Arrival.position.not_in(without))
         .order_by(Arrival.position)
     )
-    if element.loop is not None:
-        return {element.loop.outputs: list(session.scalars(arrivals))} if element.loop.outputs else {}
+    loop = element.loop
+    if loop is not None:
+        returned = arrivals.where(Arrival.outcome == "completed")
+        listed = {loop.outputs: list(session.scalars(returned))} if loop.outputs else {}
+        return {**{one.name: 0 for one in loop.tallies}, **(row.tallies or {}), **listed}
     return dict(session.scalar(arrivals) or {}) if element.outputs else {}
 
 
-def close(session: Session, row: Fanout, outcome: str, at: datetime) -> None:
+def close(
+    session: Session, row: Fanout, outcome: str, at: datetime, *, closing: str = "withdrawn", job: int = 0
+) -> None:
+    """Close a fan-out, and what of it is still open, in a constant number of statements.
+
+    :param closing: how its open work items end
+    :param job: the job that does it, and ends by itself
+    """
     row.closed_at, row.outcome = at, outcome
-    if row.arrived < row.total or outcome != "completed":
-        _cancel_children(session, row, at)
+    if row.arrived < row.children or outcome != "completed":
+        parent = session.get_one(instances.ProcessInstance, row.instance_id)
+        end_below(session, [prefix(parent, row)], at, [row.id], closing=closing)
+    own = delete(jobs.Job).where(jobs.Job.fanout_id == row.id, jobs.Job.id != job)
+    session.execute(own.execution_options(synchronize_session=False))
 
 
-def cancel(session: Session, fanout_id: int, at: datetime) -> None:
-    """The parent's activity was interrupted: everything below ends, in a constant number of statements."""
-    row = session.get_one(Fanout, fanout_id)
-    if row.closed_at is None:
-        row.closed_at, row.outcome = at, "cancelled"
-        _cancel_children(session, row, at)
+def cancel(session: Session, instance: instances.ProcessInstance, tasks: Sequence[str], at: datetime) -> None:
+    """The parent's activities were interrupted: everything below ends, in a number of statements that depends on nothing."""
+    rows = session.scalars(
+        update(Fanout)
+        .where(Fanout.instance_id == instance.id, Fanout.task_id.in_(tasks), Fanout.closed_at.is_(None))
+        .values(closed_at=at, outcome="cancelled")
+        .returning(Fanout)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).all()
+    if rows:
+        end_below(session, [prefix(instance, row) for row in rows], at, [row.id for row in rows])
 
 
-def _cancel_children(session: Session, row: Fanout, at: datetime) -> None:
-    parent = session.get_one(instances.ProcessInstance, row.instance_id)
-    end_below(session, prefix(parent, row), at, row.id)
+def add_child(
+    runtime: Runtime,
+    session: Session,
+    row: Fanout,
+    item: Any,
+    *,
+    at: datetime,
+    person: int | None = None,
+) -> int:
+    """One more child of an open fan-out, at its end; returns its position. The history is the caller's.
+
+    The caller has locked the row (``lock``).
+
+    :param person: who does the bare item, where not the element's assignment says it
+    """
+    position = row.total
+    row.total += 1
+    row.added = [*(row.added or ()), item]
+    element = element_of(runtime, session, row)
+    if element.loop is not None and element.loop.sequential:
+        recount(session, row, at)  # the one before it may be waiting to be counted, or was the last
+    else:
+        parent = session.get_one(instances.ProcessInstance, row.instance_id)
+        called = runtime.definitions.get(session, row.definition_id)
+        data = snapshot(session, row.snapshot_digest)["data"]
+        persons = [person] if person is not None else None
+        session.add_all(
+            open_children(session, called, row, parent, element, data, [item], at=at, persons=persons)
+        )
+    return position
 
 
-def end_below(session: Session, path: str, at: datetime, fanout_id: int = 0) -> None:
-    """Cancel all that runs under a path, in a constant number of statements.
+def remove_child(session: Session, row: Fanout, position: int, *, at: datetime) -> None:
+    """Take out a child that has not come to an end; what was asked of it is withdrawn. The history is the caller's.
 
-    :param fanout_id: the fan-out whose bare items and unborn children end as well; 0 for none
+    The caller has locked the row (``lock``).
+
+    :raises Conflict: it has ended, it was taken out before, or it is the last one
+    """
+    if row.children <= 1:
+        raise Conflict("last-child", "至少要留一人办理，不能再减。", fanout=row.id)
+    if position >= row.opened:
+        if position >= row.total or position in (row.skipped or ()):
+            raise _gone(row, position)
+        row.skipped = [*(row.skipped or ()), position]
+    else:
+        _withdraw_child(session, row, position, at)
+    row.removed += 1
+    recount(session, row, at)
+
+
+def _withdraw_child(session: Session, row: Fanout, position: int, at: datetime) -> None:
+    if row.scope is None:
+        item = work_items.WorkItem
+        taken = session.scalars(
+            update(item)
+            .where(item.fanout_id == row.id, item.position == position, item.closed_at.is_(None))
+            .values(closed_at=at, closing="removed", version=item.version + 1)
+            .returning(item.id)
+            .execution_options(synchronize_session="fetch")
+        ).all()
+        if not taken:
+            raise _gone(row, position)
+        return
+    of = instances.ProcessInstance
+    path = session.scalar(
+        select(of.path).where(of.fanout_id == row.id, of.position == position, of.ended_at.is_(None))
+    )
+    if path is None:
+        raise _gone(row, position)
+    end_below(session, [path], at, closing="removed")
+
+
+def _gone(row: Fanout, position: int) -> Conflict:
+    return Conflict("child-gone", "这一份已经办结或已被减去，不能再减。", fanout=row.id, position=position)
+
+
+def lock(session: Session, fanout_id: int | None) -> Fanout:
+    """The open fan-out, held until the transaction ends. Its parent instance, if needed, is locked before.
+
+    :raises Conflict: it is closed
+    """
+    row = session.get_one(Fanout, fanout_id, with_for_update=WRITING, populate_existing=True)
+    if row.closed_at is not None:
+        raise Conflict("fanout-closed", "这一步已经结束，不能再增减办理人。", fanout=row.id)
+    return row
+
+
+def escalate(
+    child: instances.ProcessInstance, escalated: Sequence[Escalated], at: datetime
+) -> list[jobs.Job]:
+    """A running child escalates: jobs for its parent; none where it has no parent, nobody is left to hear it."""
+    if child.fanout_id is None:
+        return []
+    return [
+        jobs.Job(
+            kind="escalation",
+            fanout_id=child.fanout_id,
+            instance_id=child.parent_id,
+            payload={"code": one.code or "", "data": one.data},
+            due_at=at,
+            created_at=at,
+        )
+        for one in escalated
+    ]
+
+
+def compensate(
+    session: Session, instance: instances.ProcessInstance, task_id: str, compensates: str, at: datetime
+) -> list[jobs.Job]:
+    """Open a completed fan-out again: each child that completed is to be compensated, those of a sequential one in reverse order."""
+    row = session.scalars(
+        select(Fanout).where(Fanout.instance_id == instance.id, Fanout.task_id == compensates)
+    ).one()
+    of = instances.ProcessInstance
+    children = list(
+        session.scalars(
+            select(of.id)
+            .where(of.fanout_id == row.id, of.outcome == "completed")
+            .order_by(of.position.desc())
+        )
+    )
+    session.execute(delete(Arrival).where(Arrival.fanout_id == row.id))
+    session.execute(
+        update(of)
+        .where(of.fanout_id == row.id, of.outcome == "completed")
+        .values(ended_at=None, outcome=None, version=of.version + 1)
+        .execution_options(synchronize_session="fetch")
+    )
+    row.task_id, row.compensated_at, row.closed_at, row.outcome = task_id, at, None, None
+    row.total, row.opened, row.arrived, row.terminated, row.removed = len(children), 0, 0, 0, 0
+    row.added, row.skipped = children, None
+    return [
+        jobs.Job(
+            kind="fanout",
+            fanout_id=row.id,
+            instance_id=instance.id,
+            task_id=task_id,
+            created_at=at,
+            due_at=at,
+        )
+    ]
+
+
+def compensate_children(session: Session, row: Fanout, sequential: bool, at: datetime) -> None:
+    """Begin to compensate the next children of a fan-out that is open for it."""
+    following = (row.added or [])[row.opened : row.opened + 1 if sequential else None]
+    row.opened += len(following)
+    session.add_all(_chunks(row, following, at))
+
+
+def _chunks(row: Fanout, ids: Sequence[int], at: datetime) -> list[jobs.Job]:
+    return [
+        jobs.Job(
+            kind="children",
+            fanout_id=row.id,
+            instance_id=row.instance_id,
+            task_id=row.task_id,
+            payload=ids[i : i + CHUNK],
+            due_at=at,
+            created_at=at,
+        )
+        for i in range(0, len(ids), CHUNK)
+    ]
+
+
+def recount(session: Session, row: Fanout, at: datetime) -> None:
+    """Have the fan-out looked at again though nothing arrives: a job of its own, since its own may be parked at this moment."""
+    session.add(
+        jobs.Job(
+            kind="recount",
+            fanout_id=row.id,
+            instance_id=row.instance_id,
+            task_id=row.task_id,
+            due_at=at,
+            created_at=at,
+        )
+    )
+
+
+def end_below(
+    session: Session,
+    paths: Sequence[str],
+    at: datetime,
+    fanouts: Sequence[int] = (),
+    *,
+    closing: str = "withdrawn",
+) -> None:
+    """Cancel all that runs under these paths, in a constant number of statements.
+
+    :param fanouts: those whose bare items and unborn children end as well
+    :param closing: how the open work items end
     """
     instance, item, job = instances.ProcessInstance, work_items.WorkItem, jobs.Job
-    below = select(instance.id).where(instance.path.startswith(path))
+    below = select(instance.id).where(or_(*(instance.path.startswith(path) for path in paths)))
     same = {"synchronize_session": False}
     session.execute(
         update(instance)
@@ -451,13 +798,19 @@ def end_below(session: Session, path: str, at: datetime, fanout_id: int = 0) -> 
     )
     session.execute(
         update(item)
-        .where(item.closed_at.is_(None), (item.instance_id.in_(below)) | (item.fanout_id == fanout_id))
-        .values(closed_at=at, closing="withdrawn", version=item.version + 1)
+        .where(item.closed_at.is_(None), (item.instance_id.in_(below)) | (item.fanout_id.in_(fanouts)))
+        .values(closed_at=at, closing=closing, version=item.version + 1)
         .execution_options(**same)
     )
     subscriptions.drop_below(session, below)
     session.execute(
         delete(job)
-        .where((job.instance_id.in_(below)) | ((job.fanout_id == fanout_id) & (job.kind == "children")))
+        .where(
+            or_(
+                job.instance_id.in_(below),
+                (job.fanout_id.in_(fanouts)) & (job.kind != "fanout"),
+                job.work_item_id.in_(select(item.id).where(item.fanout_id.in_(fanouts))),
+            )
+        )
         .execution_options(**same)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from engine import fanout, history, stepping
+from engine import fanout, history, stepping, votes
 from engine.bpmn.execution import Complete
 from engine.deployments import Loaded
 from engine.history import Entry
@@ -35,7 +35,8 @@ def hand_on(
         loaded = runtime.definitions.get(session, instance.definition_id)
         before = variables(runtime, session, loaded, instance, item)
         history.append(session, item.stream, item, entries, at)
-        fanout.arrive_item(runtime, session, item, {**before, **results}, at=at)
+        tally = votes.cast(runtime, session, item, results)
+        fanout.arrive_item(runtime, session, item, {**before, **results}, at=at, tally=tally)
         session.flush()
         return False
     with session.no_autoflush:  # the instance's row is written once, at the end

@@ -24,6 +24,7 @@ from engine import (
     service_tasks,
     subscriptions,
     suspension,
+    votes,
     work_items,
 )
 from engine.arrivals import Arrival
@@ -31,7 +32,6 @@ from engine.bpmn.execution import Action, Assign, Context, Decided, Opened, Step
 from engine.bpmn.model import Element
 from engine.deadlines import Due
 from engine.deployments import Loaded
-from engine.fanout import Fanout
 from engine.history import Entry
 from engine.instances import ProcessInstance
 from engine.jobs import Job
@@ -57,7 +57,7 @@ def begin(
     :param cause: what set off the start event ``cause.element_id``; None for the start event without a trigger
     :param payload: what its message or signal brought
     """
-    context = Context(at, loaded.decide, given or {})
+    context = Context(at, loaded.decide, given or {}, local_days.calendar(session))
     triggered = cause.element_id if cause is not None else None
     step = loaded.process.start(instance.scope, data, context, at=triggered, payload=payload)
     said = {"definition": loaded.definition.key, "version": loaded.definition.version}
@@ -87,7 +87,8 @@ def advance(
         suspension.require_running(session, instance)
     loaded = runtime.definitions.get(session, instance.definition_id)
     assert instance.state is not None
-    context = Context(at, loaded.decide, fanout.given(runtime, session, instance))
+    given = fanout.given(runtime, session, instance)
+    context = Context(at, loaded.decide, given, local_days.calendar(session))
     step = loaded.process.advance(instance.scope, instance.state, action, context)
     project(runtime, session, loaded, instance, step, entries, at=at)
     if instance.suspension_id is not None:
@@ -122,8 +123,9 @@ def project(
     calendar = local_days.calendar(session)
     for opened in step.opened:
         if opened.element.is_fanout:
-            new_jobs += fanout.open_(runtime, session, loaded, instance, opened, at=at)
-            log.append(Entry("fanned-out", {"task": opened.task_id}, element_id=opened.element.id))
+            jobs_of_it, entry = _fan_out(runtime, session, loaded, instance, opened, at)
+            new_jobs += jobs_of_it
+            log.append(entry)
         elif opened.element.operation is not None:
             new_jobs.append(_operation(runtime, instance, opened, at))
         else:
@@ -155,6 +157,10 @@ def project(
     ]
     session.add_all([item for item, _, _ in items])
     session.add_all(new_jobs)
+    if step.escalated:
+        new_jobs = fanout.escalate(instance, step.escalated, at)
+        session.add_all(new_jobs)
+        log += [Entry("escalated", {"code": one.code}, element_id=one.element.id) for one in step.escalated]
     if step.ended:
         instance.ended_at, instance.unique_key = at, None
         instance.outcome = step.outcome
@@ -177,6 +183,24 @@ def project(
     work_items.show(session, [(item.id, element, data) for item, element, data in items], at)
     dues = [Due(item.id, instance.id, element, item.due_at) for item, element, _ in items]
     deadlines.schedule(session, dues, calendar, at)
+
+
+def _fan_out(
+    runtime: Runtime,
+    session: Session,
+    loaded: Loaded,
+    instance: ProcessInstance,
+    opened: Opened,
+    at: datetime,
+) -> tuple[list[Job], Entry]:
+    said = {"task": opened.task_id}
+    if opened.compensates is not None:
+        new_jobs = fanout.compensate(session, instance, opened.task_id, opened.compensates, at)
+        return new_jobs, Entry("compensating", said, element_id=opened.element.id)
+    if opened.element.vote is not None:
+        return votes.open_(runtime, session, loaded, instance, opened, at=at)
+    _, new_jobs = fanout.open_(runtime, session, loaded, instance, opened, at=at)
+    return new_jobs, Entry("fanned-out", said, element_id=opened.element.id)
 
 
 def _listen(session: Session, instance: ProcessInstance, step: Step, at: datetime) -> None:
@@ -246,10 +270,7 @@ def close(
     """What waited at these tasks waits no longer: work items, jobs, fan-outs with everything below them."""
     session.flush()  # takes the instance's row before any other
     if activities:
-        for fanout_id in session.scalars(
-            select(Fanout.id).where(Fanout.instance_id == instance.id, Fanout.task_id.in_(activities))
-        ):
-            fanout.cancel(session, fanout_id, at)
+        fanout.cancel(session, instance, activities, at)
         theirs = select(WorkItem.id).where(
             WorkItem.instance_id == instance.id, WorkItem.task_id.in_(activities)
         )
@@ -281,7 +302,13 @@ def cancel(session: Session, instance_id: int, *, by: int, reason: str | None = 
         session.add(arrived)
     said = {"outcome": "cancelled", **({"reason": reason} if reason else {})}
     history.append(session, instance.stream, instance, [Entry("ended", said, by)], at)
-    fanout.end_below(session, instance.path, at)
+    fanout.end_below(session, [instance.path], at)
+
+
+def stands(runtime: Runtime, session: Session, instance: ProcessInstance, task_id: str) -> bool:
+    """Whether a token still waits there."""
+    loaded = runtime.definitions.get(session, instance.definition_id)
+    return instance.state is not None and task_id in loaded.process.standing(instance.scope, instance.state)
 
 
 def variables(runtime: Runtime, session: Session, instance: ProcessInstance) -> dict[str, Any]:

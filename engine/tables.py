@@ -21,6 +21,7 @@ from engine import (  # noqa: F401
     subscriptions,
     suspension,
     transfers,
+    votes,
     work_items,
 )
 from engine.database import Table

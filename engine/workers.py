@@ -65,7 +65,11 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
 
 
 class Workers:
-    """Threads that run jobs inside the server. A ring wakes them at once; without one they look every second."""
+    """Threads that run jobs inside the server.
+
+    A ring wakes one at once, and it wakes the next when there was work; otherwise they sleep until the next job is due. Every second
+    they look all the same, for what another process has left.
+    """
 
     #: seconds
     POLL = 1.0
@@ -75,7 +79,8 @@ class Workers:
         self._runtime = runtime
         self._seal_after = time.monotonic() + self.SEAL
         self._stop = threading.Event()
-        self._ring = threading.Semaphore(0)
+        self._bell = threading.Condition()
+        self._rung = False
         self._threads = [
             threading.Thread(target=self._work, name=f"lvze-worker-{i}", daemon=True) for i in range(threads)
         ]
@@ -85,29 +90,50 @@ class Workers:
             thread.start()
 
     def ring(self) -> None:
-        self._ring.release()
+        with self._bell:
+            self._rung = True
+            self._bell.notify()
 
     def stop(self) -> None:
         """Let every worker finish its job and end."""
         self._stop.set()
-        for _ in self._threads:
-            self._ring.release()
+        with self._bell:
+            self._bell.notify_all()
         for thread in self._threads:
             thread.join()
 
     def _work(self) -> None:
+        slept = False
         while not self._stop.is_set():
+            worked, pause = False, self.POLL
             try:
                 worked = run_one(self._runtime)
+                if not worked:
+                    pause = self._pause()
             except Exception:
                 logger.exception("a worker could not reach its jobs")
-                worked = False
+            self._seal()
             if not worked:
-                self._seal()
-                self._ring.acquire(timeout=self.POLL)
+                self._sleep(pause)
+            elif slept:  # what woke this worker may be more than it can do alone
+                self.ring()
+            slept = not worked
+
+    def _pause(self) -> float:
+        """Seconds until the next job is due, at most ``POLL``."""
+        at = self._runtime.clock.now()
+        with self._runtime.database.read() as session:
+            due = jobs.next_due(session, at)
+        return self.POLL if due is None else min(self.POLL, (due - at).total_seconds())
+
+    def _sleep(self, seconds: float) -> None:
+        with self._bell:
+            if not self._rung and not self._stop.is_set():
+                self._bell.wait(seconds)
+            self._rung = False
 
     def _seal(self) -> None:
-        """Seal the history's new heads, once a minute, when there is nothing else to do."""
+        """Seal the history's new heads, once a minute."""
         if time.monotonic() < self._seal_after:
             return
         self._seal_after = time.monotonic() + self.SEAL

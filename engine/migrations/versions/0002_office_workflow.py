@@ -215,6 +215,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_carbon_copy_receipt_person_id")),
         sa.PrimaryKeyConstraint("carbon_copy_id", "person_id", name=op.f("pk_carbon_copy_receipt")),
     )
+    with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("element_id", sa.String(length=200), nullable=True))
+
     with op.batch_alter_table("fanout", schema=None) as batch_op:
         batch_op.add_column(sa.Column("terminated", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("removed", sa.Integer(), server_default="0", nullable=False))
@@ -255,10 +258,10 @@ def upgrade() -> None:
             sqlite_where=sa.text("work_item_id IS NOT NULL"),
             postgresql_where=sa.text("work_item_id IS NOT NULL"),
         )
+        batch_op.create_foreign_key(batch_op.f("fk_job_work_item_id"), "work_item", ["work_item_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_job_definition_id"), "process_definition", ["definition_id"], ["id"]
         )
-        batch_op.create_foreign_key(batch_op.f("fk_job_work_item_id"), "work_item", ["work_item_id"], ["id"])
 
     with op.batch_alter_table("notification", schema=None) as batch_op:
         batch_op.add_column(sa.Column("work_item_id", sa.Integer(), nullable=True))
@@ -275,6 +278,27 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("deleted_at", database.UtcDateTime(timezone=True), nullable=True))
         batch_op.create_index("ix_process_instance_definition", ["definition_id", "started_at"], unique=False)
         batch_op.create_index("ix_process_instance_unique_key", ["unique_key"], unique=True)
+
+    with op.batch_alter_table("signature", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("instance_id", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("element_id", sa.String(length=200), nullable=True))
+        batch_op.add_column(sa.Column("voided_by_id", sa.Integer(), nullable=True))
+        batch_op.drop_constraint(batch_op.f("uq_signature_revision_id_slot_id"), type_="unique")
+        batch_op.create_index("ix_signature_work_item", ["work_item_id"], unique=False)
+        batch_op.create_index("ix_signature_xml", ["xml_digest"], unique=False)
+        batch_op.create_index(
+            "uq_signature_live",
+            ["revision_id", "slot_id"],
+            unique=True,
+            sqlite_where=sa.text("voided_at IS NULL"),
+            postgresql_where=sa.text("voided_at IS NULL"),
+        )
+        batch_op.create_foreign_key(
+            batch_op.f("fk_signature_instance_id"), "process_instance", ["instance_id"], ["id"]
+        )
+        batch_op.create_foreign_key(
+            batch_op.f("fk_signature_voided_by_id"), "person", ["voided_by_id"], ["id"]
+        )
 
     with op.batch_alter_table("work_item", schema=None) as batch_op:
         batch_op.add_column(sa.Column("unknown_years", database.Values(), nullable=True))
@@ -307,6 +331,25 @@ def downgrade() -> None:
         batch_op.drop_column("origin_id")
         batch_op.drop_column("unknown_years")
 
+    with op.batch_alter_table("signature", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_signature_voided_by_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_signature_instance_id"), type_="foreignkey")
+        batch_op.drop_index(
+            "uq_signature_live",
+            sqlite_where=sa.text("voided_at IS NULL"),
+            postgresql_where=sa.text("voided_at IS NULL"),
+        )
+        batch_op.drop_index("ix_signature_xml")
+        batch_op.drop_index("ix_signature_work_item")
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_signature_revision_id_slot_id"),
+            ["revision_id", "slot_id"],
+            postgresql_nulls_not_distinct=False,
+        )
+        batch_op.drop_column("voided_by_id")
+        batch_op.drop_column("element_id")
+        batch_op.drop_column("instance_id")
+
     with op.batch_alter_table("process_instance", schema=None) as batch_op:
         batch_op.drop_index("ix_process_instance_unique_key")
         batch_op.drop_index("ix_process_instance_definition")
@@ -324,8 +367,8 @@ def downgrade() -> None:
         batch_op.drop_column("work_item_id")
 
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_job_work_item_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_job_definition_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_job_work_item_id"), type_="foreignkey")
         batch_op.drop_index(
             "ix_job_work_item",
             sqlite_where=sa.text("work_item_id IS NOT NULL"),
@@ -361,6 +404,9 @@ def downgrade() -> None:
         batch_op.drop_column("added")
         batch_op.drop_column("removed")
         batch_op.drop_column("terminated")
+
+    with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.drop_column("element_id")
 
     op.drop_table("carbon_copy_receipt")
     op.drop_table("voter")
