@@ -2,19 +2,23 @@
 
 Inputs: ``documents`` (ids), ``slot``, ``unit`` (id), ``authorization`` (the result variable of the user task that approved it).
 
-The diagram is the permission: whoever completed that task approved the use, and the register names him. Documents without the slot
-(units without a seal have none) and those sealed already are left as they are.
+No seal is used unattended: whoever completed that task has to be a keeper of the unit's seal at that moment (``seals.KEEPERS``), or to
+act for one, and the register names him. A diagram alone permits nothing, lest a designer could seal in any unit's name. Documents
+without the slot (units without a seal have none) and those sealed already are left as they are.
 
 Result: ``sealed``, how many were sealed now.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from engine.clock import local
-from engine.documents import register
-from engine.organisation import units
+from engine.documents import register, seals
+from engine.errors import NotAllowed
+from engine.organisation import delegation, units
 from engine.service_tasks import Operation
 
 
@@ -26,24 +30,48 @@ def run(
     unit: Any,
     authorization: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """:raises NotFound: no such unit or document"""
+    """:raises NotFound: no such unit or document
+    :raises NotAllowed: nobody approved it, or somebody who may not use this seal
+    """
     unit_id = int(unit)
     name = units.name_on(context.session, unit_id, local(context.at).date()).name
-    approved_by = ((authorization or {}).get("操作人") or {}).get("person")
     ids = [int(one) for one in (documents if isinstance(documents, list) else [documents])]
     sealed = 0
     for document in register.documents(context.session, ids):
         place = next((one for one in document.slots if one.slot == slot), None)
         if place is not None and place.signature is None:
+            approved_by = _approved(context, authorization or {}, unit_id, name)
             sealed += register.seal(
                 context.session,
                 document_id=document.id,
                 slot=slot,
                 unit_id=unit_id,
                 unit_name=name,
-                person_id=None if approved_by is None else int(approved_by),
+                person_id=approved_by,
                 reason=f"《{document.title}》用印"[:200],
                 passphrase=context.settings.passphrase,
                 at=context.at,
             )
     return {"sealed": sealed}
+
+
+def _approved(context: Operation, authorization: dict[str, Any], unit_id: int, name: str) -> int:
+    """Who approved it."""
+    person = (authorization.get("操作人") or {}).get("person")
+    at = authorization.get("时间")
+    moment = at if isinstance(at, datetime) else context.at
+    if person is None:
+        raise NotAllowed(
+            "seal-without-approval",
+            f"{name}的印章不能自动使用：请在用印之前安排用户任务，由{'、'.join(seals.KEEPERS)}批准，并把它的办理结果填进 authorization。",
+            unit=unit_id,
+        )
+    for one in (int(person), *delegation.acts_for(context.session, int(person), local(moment).date())):
+        with suppress(NotAllowed):
+            seals.require_keeper(context.session, unit_id=unit_id, person_id=one, at=moment)
+            return int(person)
+    raise NotAllowed(
+        "not-the-seal-keeper",
+        f"批准用印的人不是{name}的{'、'.join(seals.KEEPERS)}，不能用这枚印章。",
+        unit=unit_id,
+    )
