@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from engine import feel, instances, jobs, service_tasks, stepping
 from engine.bpmn.execution import Complete, Throw
 from engine.bpmn.model import Element, resolve
+from engine.documents import register
 from engine.errors import LvzeError, NotExecutable
 from engine.history import Entry
 from engine.instances import ProcessInstance
@@ -45,6 +46,7 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
                 session.begin_nested(),
                 _noting(warnings),
             ):  # an operation that ends with an error has done nothing
+                session.info[register.MAKER] = (context.instance.id, element.id)
                 result = operation.run(context, **inputs)
         except service_tasks.BpmnError as error:
             said = {"operation": element.operation, "error": error.code, "message": str(error)}
@@ -77,7 +79,7 @@ def _throw(
 def thrown(instance: ProcessInstance, job: Job, code: str) -> Throw:
     """The step's BPMN error. What a child does not catch is its parent's; at the top it is an incident."""
     assert job.task_id is not None
-    return Throw(job.task_id, code)
+    return Throw(job.task_id, code, propagate=instance.fanout_id is not None)
 
 
 def waits(element: Element | None) -> tuple[timedelta, ...]:

@@ -2,7 +2,8 @@
 
 A revision is the base package that is shown and signed; each electronic signature is an XML part beside it, and the .docx that
 leaves the house is put together from both. The page that a person saw names the revision by its digest, and only that is signed.
-A new revision voids the signatures on the former one, visibly: their rows stay.
+A new revision voids the signatures on the former one, and taking work back (驳回) those that were given on it, visibly: their rows
+stay, and what was signed then still verifies as a file.
 
 ``prepare`` reads and does the cryptography; ``store`` writes in the completion's transaction, which finds by constraint whether
 somebody was faster.
@@ -24,12 +25,13 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     insert,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from engine import blobs
 from engine.clock import local
@@ -37,7 +39,9 @@ from engine.database import Table, UtcDateTime, Values
 from engine.documents import authority, seals, signing
 from engine.documents.handwriting import Handwriting
 from engine.documents.signature_lines import line_id
+from engine.documents.verification import Voided
 from engine.errors import Conflict, Invalid, NotFound
+from engine.organisation.people import Person
 from engine.organisation.posts import ACTING, POSTS
 
 OUTCOMES = ("已签", "拒签", "无法签", "逾期")
@@ -46,6 +50,8 @@ KINDS = ("签名", "印章")
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SCANS = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 MAX_SCAN = 20 * 1024 * 1024
+#: in a session's ``info`` while a service task runs: (instance, element), for what it makes
+MAKER = "service-task"
 
 
 class Revision(Table):
@@ -87,6 +93,8 @@ class Signature(Table):
     :ivar attested_by_id: 经办人 who vouches that the scan of a paper signature is true
     :ivar handwriting_digest: blob of the drawing (SVG); ``image_digest`` of the picture in the signature (PNG)
     :ivar xml_digest: blob of the signature part; NULL for a paper signature, which is no cryptographic one
+    :ivar instance_id: with ``element_id``: the service task that made it; NULL where a person handed it in (``work_item_id``)
+    :ivar voided_by_id: who took back the work with which it was given; NULL where a new revision voided it
     """
 
     __tablename__ = "signature"
@@ -95,8 +103,17 @@ class Signature(Table):
         CheckConstraint(f"way IN {WAYS!r}", name="way"),
         CheckConstraint("outcome = '已签' OR reason IS NOT NULL", name="reason"),
         CheckConstraint("way = '电子' OR xml_digest IS NULL", name="paper"),
-        UniqueConstraint("revision_id", "slot_id"),
+        Index(
+            "uq_signature_live",
+            "revision_id",
+            "slot_id",
+            unique=True,
+            sqlite_where=text("voided_at IS NULL"),
+            postgresql_where=text("voided_at IS NULL"),
+        ),
         Index("ix_signature_slot", "slot_id"),
+        Index("ix_signature_work_item", "work_item_id"),
+        Index("ix_signature_xml", "xml_digest"),
         Index("ix_signature_person", "person_id", "signed_at"),
     )
 
@@ -118,7 +135,10 @@ class Signature(Table):
     xml_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
     certificate_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"))
     signed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
+    element_id: Mapped[str | None] = mapped_column(String(200))
     voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    voided_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     void_reason: Mapped[str | None] = mapped_column(String(200))
 
     @property
@@ -169,6 +189,7 @@ class Document(Table):
 
     :ivar number: 发文字号, where the kind has one
     :ivar data: what the template was filled with
+    :ivar element_id: the service task that rendered it
     :ivar replaces_id: the document in whose place this one was issued (换签)
     """
 
@@ -180,6 +201,7 @@ class Document(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
+    element_id: Mapped[str | None] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(60))
     title: Mapped[str] = mapped_column(String(250))
     number: Mapped[str | None] = mapped_column(String(60))
@@ -295,6 +317,7 @@ def create(
     digest = blobs.put(session, signing.base_package(base), DOCX, at)
     document = Document(
         instance_id=instance_id,
+        element_id=session.info.get(MAKER, (None, None))[1],
         kind=kind,
         title=title,
         number=number,
@@ -386,13 +409,19 @@ def successor(session: Session, document_id: int) -> Document | None:
 def package(session: Session, document: Document, revision: Revision | None = None) -> bytes:
     """The .docx with all its electronic signatures; the same rows give the same bytes.
 
-    They stand in the order of signing, pictures with names of their own behind the plain ones: LibreOffice asks for that.
+    A former revision is put together as it was, with what its successor voided. Signatures stand in the order of signing, pictures
+    with names of their own behind the plain ones: LibreOffice asks for that.
     """
     chosen = revision or document.revision
     rows = session.execute(
         select(blobs.Blob.content, Signature.slot_id)
         .join(Signature, Signature.xml_digest == blobs.Blob.digest)
         .where(Signature.revision_id == chosen.id)
+        .where(
+            or_(Signature.voided_at.is_(None), Signature.voided_at == chosen.superseded_at)
+            if chosen.superseded_at is not None
+            else Signature.voided_at.is_(None)
+        )
         .order_by(Signature.id)
     ).all()
     ordered = sorted(rows, key=lambda row: _picture_of(document, row.slot_id) == "named")
@@ -453,6 +482,50 @@ def void(session: Session, document_id: int, *, reason: str, at: datetime) -> Do
     document.voided_at, document.void_reason = at, reason.strip()
     session.flush()
     return document
+
+
+def void_signatures(
+    session: Session, ids: Sequence[int], *, reason: str, by: int | None, at: datetime
+) -> None:
+    """作废: the work with which these signatures were given was taken back. Their places are open again; three statements."""
+    if not ids:
+        return
+    live = (Signature.id.in_(ids), Signature.voided_at.is_(None))
+    session.execute(
+        update(Signature)
+        .where(*live)
+        .values(voided_at=at, voided_by_id=by, void_reason=reason[:200])
+        .execution_options(synchronize_session=False)
+    )
+    # The PDF showed them.
+    stale = select(Signature.revision_id).where(Signature.id.in_(ids))
+    session.execute(
+        update(Revision)
+        .where(Revision.id.in_(stale))
+        .values(pdf_digest=None)
+        .execution_options(synchronize_session=False)
+    )
+    touched = select(SignatureSlot.document_id).join(Signature, Signature.slot_id == SignatureSlot.id)
+    held = {one.id: one for one in session.identity_map.values() if isinstance(one, Document)}
+    changed = set(session.scalars(touched.where(Signature.id.in_(ids)))) & set(held)
+    _forget(session, [held[document] for document in changed])
+
+
+def voided(session: Session, digests: Iterable[str]) -> dict[str, Voided]:
+    """Those of the signature parts (digests of their bytes) that were given by this house and are void now."""
+    by = aliased(Person)
+    rows = session.execute(
+        select(Signature, Document.title, SignatureSlot.label, by.name)
+        .join(SignatureSlot, SignatureSlot.id == Signature.slot_id)
+        .join(Document, Document.id == SignatureSlot.document_id)
+        .outerjoin(by, by.id == Signature.voided_by_id)
+        .where(Signature.xml_digest.in_(list(digests)), Signature.voided_at.is_not(None))
+    )
+    return {
+        one.xml_digest or "": Voided(title, label, one.signer, one.void_reason or "", one.voided_at, name)
+        for one, title, label, name in rows
+        if one.voided_at is not None
+    }
 
 
 def prepare(
@@ -758,6 +831,7 @@ def _make(
         },
         "xml_digest": None,
         "certificate_id": None,
+        **dict(zip(("instance_id", "element_id"), session.info.get(MAKER, (None, None)), strict=True)),
     }
     electronic = prepared.outcome == "已签" and prepared.way == "电子" and found
     if electronic:

@@ -51,6 +51,22 @@ _METHODS: dict[str, hashes.HashAlgorithm] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """What the register says of a signature that is void (作废) although its file still verifies.
+
+    :ivar document: the title; ``slot`` the label of the place that is open again
+    :ivar by: name of who took back the work with which it was given; None where the document has a newer revision
+    """
+
+    document: str
+    slot: str
+    signer: str
+    reason: str
+    at: datetime
+    by: str | None
+
+
 @dataclass(slots=True)
 class SignatureReport:
     """One signature.
@@ -62,6 +78,8 @@ class SignatureReport:
     :ivar line_id: the signature line that it fills, or None
     :ivar problems: sentences; none means valid
     :ivar exact: signed under our policy, which asks for exact bytes
+    :ivar digest: SHA-256 of the part's bytes, under which the register knows it
+    :ivar voided: what the register says, where it was asked and the signature is void
     """
 
     part: str
@@ -73,6 +91,8 @@ class SignatureReport:
     problems: list[str] = field(default_factory=list)
     certificate: Certificate | None = None
     exact: bool = False
+    digest: str = ""
+    voided: Voided | None = None
 
     @property
     def valid(self) -> bool:
@@ -114,7 +134,7 @@ def verify(
     except Invalid as error:
         return Verification(False, [], [f"{error.details.get('why', error)}。"])
     for name in names:
-        report = SignatureReport(name)
+        report = SignatureReport(name, digest=hashlib.sha256(parts[name]).hexdigest())
         reports.append(report)
         try:
             broken = _check(report, parts, types, base)

@@ -258,10 +258,10 @@ def upgrade() -> None:
             sqlite_where=sa.text("work_item_id IS NOT NULL"),
             postgresql_where=sa.text("work_item_id IS NOT NULL"),
         )
-        batch_op.create_foreign_key(batch_op.f("fk_job_work_item_id"), "work_item", ["work_item_id"], ["id"])
         batch_op.create_foreign_key(
             batch_op.f("fk_job_definition_id"), "process_definition", ["definition_id"], ["id"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_job_work_item_id"), "work_item", ["work_item_id"], ["id"])
 
     with op.batch_alter_table("notification", schema=None) as batch_op:
         batch_op.add_column(sa.Column("work_item_id", sa.Integer(), nullable=True))
@@ -294,10 +294,10 @@ def upgrade() -> None:
             postgresql_where=sa.text("voided_at IS NULL"),
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_signature_instance_id"), "process_instance", ["instance_id"], ["id"]
+            batch_op.f("fk_signature_voided_by_id"), "person", ["voided_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_signature_voided_by_id"), "person", ["voided_by_id"], ["id"]
+            batch_op.f("fk_signature_instance_id"), "process_instance", ["instance_id"], ["id"]
         )
 
     with op.batch_alter_table("work_item", schema=None) as batch_op:
@@ -332,8 +332,8 @@ def downgrade() -> None:
         batch_op.drop_column("unknown_years")
 
     with op.batch_alter_table("signature", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_signature_voided_by_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_signature_instance_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_signature_voided_by_id"), type_="foreignkey")
         batch_op.drop_index(
             "uq_signature_live",
             sqlite_where=sa.text("voided_at IS NULL"),
@@ -367,8 +367,8 @@ def downgrade() -> None:
         batch_op.drop_column("work_item_id")
 
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_job_definition_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_job_work_item_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_job_definition_id"), type_="foreignkey")
         batch_op.drop_index(
             "ix_job_work_item",
             sqlite_where=sa.text("work_item_id IS NOT NULL"),
