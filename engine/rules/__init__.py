@@ -53,6 +53,15 @@ class Case:
     def graph(self) -> Graph:
         return Graph(self.model)
 
+    @cached_property
+    def flow_names(self) -> dict[str, str]:
+        """The names of the sequence flows that have one."""
+        return {
+            node.get("id", ""): f"“{node.get('name')}”{node.get('id')}"
+            for node in self.nodes("sequenceFlow")
+            if node.get("name")
+        }
+
     @property
     def elements(self) -> Collection[Element]:
         return self.model.elements.values()

@@ -12,16 +12,19 @@ from engine.rules import Case
 from engine.rules.variables import TIMES
 from engine.working_time import Span
 
-_CYCLE = re.compile(r"R\d*/(.+)")
+_MOMENTS = {"date", "date and time"}
+_CYCLE = re.compile(r"R\d*/(?:([^/]+)/)?([^/]+)")
 
 
 def check(case: Case) -> Iterator[Finding]:
     for element in case.elements:
         if element.timer is not None:
-            yield from _timer(element, *element.timer)
+            begins = element.kind == "startEvent" and element.scope == case.model.key
+            yield from _timer(element, *element.timer, begins=begins)
 
 
-def _timer(element: Element, kind: str, text: str) -> Iterator[Finding]:
+def _timer(element: Element, kind: str, text: str, *, begins: bool) -> Iterator[Finding]:
+    """:param begins: it starts the process: its cycles may count months too"""
     if not text:
         yield Finding("timers", "定时事件没有设置时间。", element.id)
         return
@@ -30,8 +33,14 @@ def _timer(element: Element, kind: str, text: str) -> Iterator[Finding]:
     literal = text.strip('"')
     if kind == "timeCycle":
         cycle = _CYCLE.fullmatch(literal)
-        if cycle is None or _kind(cycle[1]) != "days and time duration":
-            yield Finding("timers", f"循环“{text}”应形如 R3/P1D（每天一次，共三次）。", element.id)
+        spans = {"days and time duration", *(("years and months duration",) if begins else ())}
+        first = cycle[1] if cycle is not None else None
+        if cycle is None or _kind(cycle[2]) not in spans or (first and _kind(first) not in _MOMENTS):
+            yield Finding(
+                "timers",
+                f"循环“{text}”应形如 R3/P1D（每天一次，共三次），或带第一次的时间：R/2026-03-31T08:00:00/P1D。",
+                element.id,
+            )
     elif Span.parse(literal) is None and _kind(literal) not in TIMES:
         yield Finding(
             "timers",
