@@ -229,7 +229,7 @@ def throw(
     instance, _ = _operation(runtime, session, job, instance)
     entry = _resolved(job, by, "thrown", reason, error=code.strip())
     session.delete(job)
-    thrown = operating.thrown(instance, job, code.strip())
+    thrown = operating.thrown(instance, job, code.strip(), reason)
     stepping.advance(runtime, session, instance, thrown, [entry], at=at)
 
 
@@ -244,7 +244,7 @@ def cancel(session: Session, incident_id: int, *, by: int, reason: str, at: date
     session.delete(job)
     session.flush()
     if instance is not None:
-        stepping.cancel(session, instance.id, by=by, at=at)
+        stepping.cancel(session, instance.id, by=by, reason=reason, at=at)
 
 
 def _require_reason(reason: str) -> None:

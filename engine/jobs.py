@@ -162,9 +162,13 @@ def claim(session: Session, at: datetime) -> Job | None:
     return claimed
 
 
+def upcoming(at: datetime) -> Select[datetime | None]:
+    """When jobs are due that are not due yet, the next first."""
+    return select(Job.due_at).where(_ready, Job.due_at > at).order_by(Job.due_at, Job.id).limit(1)
+
+
 def next_due(session: Session, at: datetime) -> datetime | None:
-    """When the next job is due that is not due yet: the index's first entry after ``at``."""
-    return session.scalar(select(Job.due_at).where(_ready, Job.due_at > at).order_by(Job.due_at).limit(1))
+    return session.scalar(upcoming(at))
 
 
 @contextmanager

@@ -42,10 +42,8 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
         try:
             if failed is not None:
                 raise failed
-            with (
-                session.begin_nested(),
-                _noting(warnings),
-            ):  # an operation that ends with an error has done nothing
+            # An operation that ends with an error has done nothing.
+            with session.begin_nested(), _noting(warnings):
                 session.info[register.MAKER] = (context.instance.id, element.id)
                 result = operation.run(context, **inputs)
         except service_tasks.BpmnError as error:
@@ -70,16 +68,20 @@ def _throw(
     at: datetime,
 ) -> None:
     try:
-        stepping.advance(runtime, session, instance, thrown(instance, job, error.code), [entry], at=at)
+        stepping.advance(
+            runtime, session, instance, thrown(instance, job, error.code, str(error)), [entry], at=at
+        )
     except NotExecutable as uncaught:
         uncaught.add_note(str(error))
         raise
 
 
-def thrown(instance: ProcessInstance, job: Job, code: str) -> Throw:
-    """The step's BPMN error. What a child does not catch is its parent's; at the top it is an incident."""
+def thrown(instance: ProcessInstance, job: Job, code: str, message: str) -> Throw:
+    """The step's BPMN error; who catches it can read ``errorMessage``. What a child does not catch is its parent's, at the top it is
+    an incident."""
     assert job.task_id is not None
-    return Throw(job.task_id, code, propagate=instance.fanout_id is not None)
+    told = {"errorMessage": message}
+    return Throw(job.task_id, code, data=told, propagate=instance.fanout_id is not None)
 
 
 def waits(element: Element | None) -> tuple[timedelta, ...]:
