@@ -33,6 +33,7 @@ from engine import (
     local_days,
     notifications,
     nudges,
+    operations,
     opinions,
     overview,
     phrases,
@@ -58,6 +59,7 @@ from engine.documents.preview import Previews
 from engine.documents.register import Document
 from engine.documents.seals import SealUseLine
 from engine.documents.verification import Verification
+from engine.effects import Effects
 from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
 from engine.incidents import Incident
 from engine.instances import ProcessInstance
@@ -636,6 +638,89 @@ class ProcessEngine:
         """
         with self._write() as (session, at):
             return additions.remove_signer(self._runtime, session, work_item_id, reason=reason, by=by, at=at)
+
+    def operations_for(self, work_item_id: int, *, by: int) -> list[operations.Operation]:
+        """What the person may do at a work item here and now, with targets, in the order in which pages show it.
+
+        :raises NotFound: no such item, or not for this person to know of
+        """
+        with self._read() as session:
+            return operations.offered(self._runtime, session, work_item_id, by=by, at=self.clock.now())
+
+    def preview_reject(
+        self, work_item_id: int, *, by: int, to: str | None = None, direct: bool = False
+    ) -> Effects:
+        """What ``reject`` would take away, void and leave; raises what ``reject`` would."""
+        with self._read() as session:
+            return operations.preview_reject(
+                self._runtime, session, work_item_id, to=to, direct=direct, by=by, at=self.clock.now()
+            )
+
+    def reject(
+        self, work_item_id: int, *, by: int, opinion: str, to: str | None = None, direct: bool = False
+    ) -> operations.Done:
+        """驳回: what was done since the target is undone, and has to be done again.
+
+        :param to: the key of one of the targets of ``operations_for``; None is the previous task
+        :param direct: 直达驳回者: once the target is done again, the process stands here again
+        :raises Invalid: no opinion, or no such target
+        :raises NotAllowed: not his item, or the diagram does not permit it
+        :raises Conflict: closed, asleep, nowhere to go back to, or somebody was faster
+        """
+        with self._write() as (session, at):
+            return operations.reject(
+                self._runtime, session, work_item_id, to=to, direct=direct, opinion=opinion, by=by, at=at
+            )
+
+    def preview_withdraw(self, work_item_id: int, *, by: int) -> Effects:
+        """What ``withdraw`` would take away, void and leave; raises what ``withdraw`` would."""
+        with self._read() as session:
+            return operations.preview_withdraw(
+                self._runtime, session, work_item_id, by=by, at=self.clock.now()
+            )
+
+    def withdraw(self, work_item_id: int, *, by: int) -> operations.Done:
+        """撤回: take back a completed item, as long as nobody has acted on it.
+
+        :raises NotAllowed: somebody else handed it in, or the diagram does not permit it
+        :raises Conflict: somebody has acted, the instance has ended, or it counts in a vote already
+        """
+        with self._write() as (session, at):
+            return operations.withdraw(self._runtime, session, work_item_id, by=by, at=at)
+
+    def jump_places(
+        self, instance_id: int, *, by: int
+    ) -> tuple[list[operations.Place], list[operations.Place]]:
+        """The tokens of an instance, and the steps to which an administrator can move them."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return operations.jump_places(self._runtime, session, instance_id)
+
+    def preview_jump(
+        self, instance_id: int, *, by: int, to: str, tokens: Sequence[str] | None = None
+    ) -> Effects:
+        """What ``jump`` would take away, void and leave; raises what ``jump`` would."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return operations.preview_jump(
+                self._runtime, session, instance_id, to=to, tokens=tokens, at=self.clock.now()
+            )
+
+    def jump(
+        self, instance_id: int, *, by: int, to: str, reason: str, tokens: Sequence[str] | None = None
+    ) -> operations.Done:
+        """跳转: an administrator lets tokens vanish and one stand at a step.
+
+        :param to: the step's element id
+        :param tokens: task ids of ``jump_places``; None for all
+        :raises Invalid: no reason, or no such step
+        :raises Conflict: the instance has ended, or no longer stands there
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return operations.jump(
+                self._runtime, session, instance_id, to=to, tokens=tokens, reason=reason, by=by, at=at
+            )
 
     def send_copies(
         self,

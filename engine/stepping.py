@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
@@ -29,7 +30,7 @@ from engine import (
 )
 from engine.arrivals import Arrival
 from engine.bpmn.execution import Action, Assign, Context, Decided, Opened, Step
-from engine.bpmn.model import Element
+from engine.bpmn.model import Assignment, Element
 from engine.deadlines import Due
 from engine.deployments import Loaded
 from engine.history import Entry
@@ -115,6 +116,14 @@ def project(
     ]
     if step.unsubscribed:
         subscriptions.drop(session, instance.id, step.unsubscribed)
+    log += [
+        Entry(
+            f"{thrown.kind}-thrown",
+            {thrown.kind: thrown.name, "correlation": thrown.correlation},
+            element_id=thrown.element.id,
+        )
+        for thrown in step.thrown
+    ]
     if step.cancelled or step.unscheduled:
         close(session, instance, [*step.cancelled, *step.unscheduled], step.cancelled, at)
         log += [Entry("withdrawn", {"task": task}) for task in step.cancelled]
@@ -130,13 +139,14 @@ def project(
             new_jobs.append(_operation(runtime, instance, opened, at))
         else:
             warnings: list[str] = []
+            element = _for_initiator(instance, opened.element)
             item = WorkItem(
                 instance_id=instance.id,
                 task_id=opened.task_id,
-                **work_items.describe(opened.element, opened.data, at, calendar, warnings),
+                **work_items.describe(element, opened.data, at, calendar, warnings),
                 opened_at=at,
             )
-            items.append((item, opened.element, opened.data))
+            items.append((item, element, opened.data))
             log.append(
                 Entry("opened", {"task": opened.task_id, "title": item.title}, element_id=opened.element.id)
             )
@@ -165,14 +175,6 @@ def project(
         instance.ended_at, instance.unique_key = at, None
         instance.outcome = step.outcome
         log.append(Entry("ended", {"outcome": instance.outcome}))
-    log += [
-        Entry(
-            f"{thrown.kind}-thrown",
-            {"name": thrown.name, "correlation": thrown.correlation},
-            element_id=thrown.element.id,
-        )
-        for thrown in step.thrown
-    ]
     history.append(session, instance.stream, instance, log, at)
     _listen(session, instance, step, at)
     if (
@@ -222,6 +224,14 @@ def _listen(session: Session, instance: ProcessInstance, step: Step, at: datetim
         session.add_all(messages.ring(session, waiting, at))
     if step.thrown:
         session.add_all(messages.throw(session, instance.id, step.thrown, at))
+
+
+def _for_initiator(instance: ProcessInstance, element: Element) -> Element:
+    """A start event that waits once more (驳回发起人) is a work item of whoever started the instance."""
+    if element.kind != "startEvent":
+        return element
+    initiator = Assignment(person=f"={instance.started_by_id}")
+    return replace(element, assignment=(initiator,), title=f"修改后重新提交：{instance.title}")
 
 
 #: of a decision, as many of each as anybody reads

@@ -88,6 +88,19 @@ class Graph:
                 todo += self._preceding.get(here, ())
         return frozenset(found)
 
+    def after(self, element_id: str) -> frozenset[str]:
+        """The elements to which a token can come from this one, in its scope and in those around and inside."""
+        found: set[str] = set()
+        todo = [element_id]
+        while todo:
+            here = self.model.elements[todo.pop()]
+            around = self.model.elements.get(here.scope)
+            following = [*self.following(here), *self.starting.get(here.id, ())]
+            following += [] if around is None or around.is_fanout else [around.id]
+            todo += set(following) - found
+            found |= set(following)
+        return frozenset(found)
+
     def dominators(self, element_id: str) -> frozenset[str]:
         """The nodes that every path from the start to this one passes; those of the enclosing sub-processes among them."""
         known = self._dominators.get(element_id)
