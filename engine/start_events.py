@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Select, delete
 from sqlalchemy.orm import Session
 
-from engine import messages, subscriptions
-from engine.bpmn.model import Element, Model, evaluate, moment, resolve
+from engine import local_days, messages, subscriptions
+from engine.bpmn.model import Element, Model, deadline, evaluate, moment, resolve
 from engine.clock import SHANGHAI
 from engine.errors import NotExecutable
 from engine.jobs import Job
+from engine.working_time import Calendar, Span
 
 
 def waiting(model: Model) -> Iterator[Element]:
@@ -44,7 +45,7 @@ def replace(session: Session, versions: Select[int], definition_id: int, model: 
     for element in waiting(model):
         assert element.event is not None
         if element.timer is not None:
-            if (due := _first(element, at)) is not None:
+            if (due := _first(element, at, local_days.calendar(session))) is not None:
                 session.add(job(definition_id, element, due, at))
         elif element.event.kind in ("message", "signal"):
             row = {"kind": element.event.kind, "name": element.event.name}
@@ -85,11 +86,13 @@ def following(element: Element, due: Due) -> Due | None:
     return Due(_after(element, due.at, span), None if due.left is None else due.left - 1)
 
 
-def _first(element: Element, at: datetime) -> Due | None:
+def _first(element: Element, at: datetime, calendar: Calendar) -> Due | None:
     assert element.timer is not None
     kind, text = element.timer
     if kind != "timeCycle":
-        due = _moment(text, at)
+        value = resolve(text, {}, at)
+        counted = deadline(value, at, calendar) if isinstance(value, str) and Span.parse(value) else None
+        due = counted.moment if counted is not None else _moment(_value(text, at), at)
         if due is None:
             raise _wrong(element, "不是日期、时间或时长")
         return Due(due) if due > at else None
@@ -114,7 +117,7 @@ def _cycle(element: Element, at: datetime) -> tuple[int | None, datetime | None,
     rounds = parts[0][1:]
     if len(parts) not in (2, 3) or not parts[0].startswith("R") or not (rounds.isdecimal() or not rounds):
         raise _wrong(element, "不是循环，应形如 R/P1D，或 R4/2026-03-31T08:00:00/P3M")
-    first = _moment(parts[1], at) if len(parts) == 3 else None
+    first = _moment(_value(parts[1], at), at) if len(parts) == 3 else None
     span = _value(parts[-1], at)
     if (len(parts) == 3 and first is None) or _after(element, at, span) <= at:
         raise _wrong(element, "不是循环，应形如 R/P1D，或 R4/2026-03-31T08:00:00/P3M")
@@ -131,9 +134,8 @@ def _value(text: str, at: datetime) -> Any:
     )
 
 
-def _moment(text: str, at: datetime) -> datetime | None:
+def _moment(value: Any, at: datetime) -> datetime | None:
     """A day begins at its midnight: whatever starts on it starts then."""
-    value = _value(text, at)
     if type(value) is date:
         return datetime.combine(value, time(), SHANGHAI)
     return moment(value, at)
