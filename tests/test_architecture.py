@@ -17,7 +17,7 @@ PARTS = {"bpmn", "feel", "dmn", "documents", "organisation"}
 FACADE = {"process_engine"}
 # Modules without verbs on the database, which web may use besides ``engine`` itself. Of the others it may name types, for its
 # annotations, never a verb: what is done is done through the facade.
-PUBLIC = {"clock", "errors", "feel", "dmn", "forms", "shipped"}
+PUBLIC = {"clock", "errors", "feel", "dmn", "forms", "shipped", "working_time"}
 # ``lvze render`` and ``lvze verify`` work on files, without a database, and the demo's password is a file: the command line
 # alone may use these.
 ON_FILES = (

@@ -17,6 +17,7 @@ from engine.organisation.people import KINDS as MEMBERSHIPS
 from engine.organisation.posts import MODES, POSTS
 from engine.organisation.units import BRANCHES
 from engine.organisation.units import KINDS as UNIT_KINDS
+from engine.working_time import KNOWN
 from web.current import engine, person_id
 
 administration = Blueprint("administration", __name__, url_prefix="/administration")
@@ -430,6 +431,48 @@ def _delegations_page(errors: dict[str, str]) -> str:
         names=engine.names({person for one in found for person in (one.from_person_id, one.to_person_id)}),
         candidates=engine.people(by=person_id(), limit=500),
         today=engine.today(),
+        errors=errors,
+    )
+
+
+# working calendar
+
+
+@administration.get("/calendar")
+def working_calendar() -> str:
+    return _calendar_page({})
+
+
+@administration.post("/calendar")
+def note_local_day() -> Page:
+    return _act(
+        lambda: engine.note_local_day(
+            _date("day"), by=person_id(), is_working=_text("kind") == "working", reason=_text("reason")
+        ),
+        said=_("已登记。此后计算的期限照此办，已经定下的期限不变。"),
+        back=url_for(".working_calendar"),
+        again=_calendar_page,
+    )
+
+
+@administration.post("/calendar/removal")
+def forget_local_day() -> Page:
+    return _act(
+        lambda: engine.forget_local_day(_date("day"), by=person_id()),
+        said=_("已删除，这一天照国家的放假安排办。"),
+        back=url_for(".working_calendar"),
+        again=_calendar_page,
+    )
+
+
+def _calendar_page(errors: dict[str, str]) -> str:
+    today = engine.today()
+    return render_template(
+        "administration/calendar.html",
+        years=[(year, year in KNOWN) for year in range(today.year - 1, today.year + 3)],
+        hours=engine.settings.office_hours,
+        days=engine.local_days(by=person_id()),
+        today=today,
         errors=errors,
     )
 

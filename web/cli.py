@@ -38,6 +38,7 @@ from engine.documents.templates import Template
 from engine.feel import json as feel_json
 from engine.organisation import demo
 from engine.shipped import DOC_TEMPLATES, PROCESSES
+from engine.working_time import KNOWN, not_known
 from web.play import SEALED, YEAR, open_demo, play
 
 _ORGANISATION = Path(__file__).parent / "demo" / "organisation.yaml"
@@ -612,4 +613,12 @@ def _check_rendering() -> str:
         return f"样张 {len(renderer.render(template.read_bytes())) // 1024} KB"
 
 
-_CHECKS = {"数据库": _check_database, "PDF 生成": _check_rendering}
+def _check_calendar() -> str:
+    with _engine() as engine:
+        year = engine.today().year
+    if year not in KNOWN:
+        raise Refusal(not_known([year]) + "请升级程序。")
+    return f"放假安排已知到 {max(KNOWN)} 年"
+
+
+_CHECKS = {"数据库": _check_database, "PDF 生成": _check_rendering, "工作日历": _check_calendar}

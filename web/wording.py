@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -17,6 +17,7 @@ from engine.clock import local
 from engine.dmn import Sheet
 from engine.history import Event
 from engine.instances import ProcessInstance
+from engine.working_time import Calendar, not_known
 from web.current import engine, sees_technicalities
 
 
@@ -44,26 +45,28 @@ def day(value: date | datetime | None) -> str:
 
 
 def due(moment: datetime | None) -> Markup | str:
-    """A badge: 超期 3 天, 剩 2 小时, 剩 5 天, or nothing but the date when it is far off."""
+    """A badge, in working time: 超期 3 个工作日, 剩 2 小时, or nothing but the date when it is far off."""
     if moment is None:
         return ""
-    left = moment - engine.clock.now()
+    now, calendar = engine.clock.now(), _calendar()
+    time = calendar.in_words(now, moment)
     # A deadline that is a day lasts to its midnight: the day before is what people call it.
     full = day(moment - timedelta(seconds=1))
-    if left < timedelta(0):
-        kind, words = "late", _("超期 %(time)s", time=_span(-left))
-    elif left < timedelta(days=3):
-        kind, words = "soon", _("剩 %(time)s", time=_span(left))
+    if moment < now:
+        kind, words = "late", _("超期 %(time)s", time=time) if time else _("已超期")
+    elif calendar.between(now, moment) < 3 * calendar.day_length:
+        kind, words = "soon", _("剩 %(time)s", time=time) if time else _("即将到期")
     else:
         kind, words = "", _("%(day)s前", day=full)
     return Markup('<span class="tag {}" title="{}">{}</span>').format(kind, full, words)
 
 
-def _span(span: timedelta) -> str:
-    if span.days:
-        return str(_("%(count)s 天", count=span.days))
-    hours, minutes = divmod(span.seconds // 60, 60)
-    return str(_("%(count)s 小时", count=hours) if hours else _("%(count)s 分钟", count=max(minutes, 1)))
+def _calendar() -> Calendar:
+    """Asked for once a page, however many badges it has."""
+    if "calendar" not in g:
+        g.calendar = engine.calendar()
+    found: Calendar = g.calendar
+    return found
 
 
 def value(thing: Any) -> str:
@@ -171,6 +174,15 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             )
         case "timer-fired":
             return Line(event.at, _("到期，自动处理"), kind="auto")
+        case "reminded":
+            what = _("到期提醒：%(title)s，还剩%(left)s", title=title, left=payload.get("left"))
+            return Line(event.at, what, kind="auto", details=_told(payload))
+        case "overdue":
+            what = _("超期%(late)s：%(title)s", title=title, late=payload.get("late"))
+            return Line(event.at, what, kind="bad", details=_escalated(payload))
+        case "calendar-unknown":
+            why = (not_known(payload.get("years", ())),)
+            return Line(event.at, _("期限没有计算节假日"), kind="bad", details=why)
         case "decided" if payload:
             return Line(event.at, decided(payload), kind="auto", decision=_decision(event))
         case "warned" if sees_technicalities():
@@ -194,6 +206,20 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         who = f"{who}（{event.post}）"
     kind = "bad" if payload.get("outcome") in ("拒签", "无法签") else ""
     return Line(event.at, what, who, kind, payload.get("opinion") or "", done=event.code == "completed")
+
+
+def _told(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    names = "、".join(one["name"] for one in payload.get("to", ()))
+    return (_("已通知%(names)s。", names=names) if names else _("没有可以通知的人。"),)
+
+
+def _escalated(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    match payload.get("action"):
+        case "throw":
+            return (_("已触发升级事件“%(code)s”。", code=payload.get("escalation")),)
+        case "reassign":
+            return (_("已改派。"), *_told(payload))
+    return _told(payload)
 
 
 def decided(payload: Mapping[str, Any]) -> str:
@@ -284,6 +310,7 @@ def register(app: Flask) -> None:
         clock=clock,
         day=day,
         due=due,
+        not_known=not_known,
         value=value,
         standing=standing,
         html_name=html_name,

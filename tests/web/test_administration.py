@@ -1,7 +1,7 @@
 """The administration's pages, through the WSGI application, by an administrator and by somebody who is none."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from engine import ProcessEngine, SettableClock, Settings
 from engine.organisation.accounts import Account
+from engine.working_time import KNOWN
 from web import create_app
 
 DEMO = Path(__file__).parents[2] / "web/demo/organisation.yaml"
@@ -197,3 +198,22 @@ def test_a_workbook_is_imported_or_every_bad_row_is_shown(engine: ProcessEngine,
     data = {"workbook": (BytesIO(b"not a workbook"), "名册.xlsx")}
     assert "不是 .xlsx 工作簿" in ok(admin.post("/administration/import", data=data), 422)
     assert "请选择要导入" in ok(admin.post("/administration/import", data={}), 422)
+
+
+def test_closures_are_kept_on_a_page(engine: ProcessEngine, admin: FlaskClient) -> None:
+    page = ok(admin.get("/administration/calendar"))
+    assert '2026 年 <span class="tag good">已收录' in page and "09:00–12:00" in page
+    flood = {"day": "2026-07-20", "kind": "closed", "reason": "山洪预警"}
+    assert "请填写原因" in ok(admin.post("/administration/calendar", data={**flood, "reason": ""}), 422)
+    ok(admin.post("/administration/calendar", data=flood), 302)
+    assert "山洪预警" in ok(admin.get("/administration/calendar"))
+    assert not engine.calendar().is_working(date(2026, 7, 20))
+    ok(admin.post("/administration/calendar/removal", data=flood), 302)
+    assert "山洪预警" not in ok(admin.get("/administration/calendar"))
+    assert engine.calendar().is_working(date(2026, 7, 20))
+
+
+def test_a_year_without_its_notice_is_a_warning(engine: ProcessEngine) -> None:
+    assert isinstance(engine.clock, SettableClock)
+    engine.clock.set(datetime(max(KNOWN) + 1, 2, 1, tzinfo=UTC))
+    assert "今年的放假安排尚未收录" in ok(sign_in(engine, "shaowenqing").get("/administration/calendar"))
