@@ -27,7 +27,6 @@ from engine import (
     reading,
     stepping,
     suspension,
-    votes,
     work_items,
 )
 from engine.assignment import Candidate
@@ -161,8 +160,6 @@ def _target(session: Session, instance: ProcessInstance, model: Model, passed: P
     if element.is_fanout:
         row = select(Fanout.id).where(Fanout.instance_id == instance.id, Fanout.task_id == passed.task_id)
         done = done.where(WorkItem.fanout_id.in_(row), WorkItem.origin_id.is_(None))
-        if votes.is_secret(element):
-            done = done.where(WorkItem.id == -1)
     else:
         done = done.where(WorkItem.instance_id == instance.id, WorkItem.task_id == passed.task_id)
     whom = list(dict.fromkeys(session.scalars(done.order_by(WorkItem.id).limit(20))))

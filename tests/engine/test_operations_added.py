@@ -255,8 +255,9 @@ def test_a_deputy_acts_in_his_place_and_it_is_said(engine: ProcessEngine, world:
         to_on=today.replace(year=today.year + 1),
         reason="学习",
     )
-    (own,) = engine.own_delegations(by=world.deputy)
-    assert engine.own_delegations(by=world.member) == [own] and engine.own_delegations(by=world.other) == []
+    own = [one.id for one in engine.own_delegations(by=world.deputy)]
+    assert own == [one.id for one in engine.own_delegations(by=world.member)]
+    assert len(own) == 1 and engine.own_delegations(by=world.other) == []
     engine.add_signers(item, by=world.member, persons=[world.other], place="before")
     (row,) = engine.inbox(by=world.member, box="started")
     (event,) = [e for e in engine.timeline(row.instance.id, by=world.member) if e.code == "added"]
