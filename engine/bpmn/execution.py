@@ -223,7 +223,7 @@ def _undecided(*_: Any) -> Decision:
 
 
 #: for loading a state only to look at it: nothing is evaluated
-_LOOKING = Context(datetime.min.replace(tzinfo=UTC), _undecided)
+LOOKING = Context(datetime.min.replace(tzinfo=UTC), _undecided)
 
 
 class Process:
@@ -237,7 +237,7 @@ class Process:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.graph = Graph(model)
-        self._spec = specs_of(model, self.graph)
+        self.spec = specs_of(model, self.graph)
 
     @classmethod
     def compile(cls, xml: bytes) -> Process:
@@ -277,19 +277,19 @@ class Process:
         :param at: the start event that was triggered; None for the one without a trigger
         :param payload: what its message or signal brought
         """
-        run = Run(self.graph, self._spec, scope, Script(self.model, context))
+        run = Run(self.graph, self.spec, scope, Script(self.model, context))
         if at is None and scope == self.model.key and self.model.start.event is not None:
             at = self.model.start.id
         run.begin(data, at, payload)
-        return self._settled(run, {}, None)
+        return self.settled(run, {}, None)
 
     def advance(self, scope: str, state: str, action: Action, context: Context) -> Step:
         """One action on a loaded state.
 
         :raises NotExecutable: the token cannot go on; nothing has happened
         """
-        run = self._load(scope, state, context)
-        before = _waiting(run)
+        run = self.load(scope, state, context)
+        before = waiting(run)
         match action:
             case Complete(task_id, data):
                 run.finish(self._at(before, task_id), data)
@@ -313,22 +313,22 @@ class Process:
                 run.restart()
             case Compensate():
                 run.compensate_all()
-        return self._settled(run, before, getattr(action, "task_id", None))
+        return self.settled(run, before, getattr(action, "task_id", None))
 
     # looking
 
     def tasks(self, scope: str, state: str, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Waiting task id -> the variables that it sees."""
-        run = self._load(scope, state, _LOOKING)
-        return {key: {**given, **run.seen(task)} for key, task in _waiting(run).items()}
+        run = self.load(scope, state, LOOKING)
+        return {key: {**given, **run.seen(task)} for key, task in waiting(run).items()}
 
     def variables(self, scope: str, state: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """The variables of an instance for its readers."""
-        return {**given, **self._load(scope, state, _LOOKING).data}
+        return {**given, **self.load(scope, state, LOOKING).data}
 
     def elements_of(self, scope: str, state: str) -> dict[str, str]:
         """Element id -> ``done`` or ``open``, for the live diagram."""
-        run = self._load(scope, state, _LOOKING)
+        run = self.load(scope, state, LOOKING)
         marks = dict.fromkeys(run.done, "done")
         for element_id in self._stand(run).values():
             marks[element_id] = "open"
@@ -336,7 +336,7 @@ class Process:
 
     def standing(self, scope: str, state: str) -> dict[str, str]:
         """Task id -> element id of every live token: activities, open sub-processes, events, tokens at joins."""
-        return self._stand(self._load(scope, state, _LOOKING))
+        return self._stand(self.load(scope, state, LOOKING))
 
     @staticmethod
     def _stand(run: Run) -> dict[str, str]:
@@ -351,13 +351,13 @@ class Process:
 
     def trail(self, scope: str, state: str, task_id: str) -> list[Passed]:
         """The activities that were completed on a token's own way, the latest first."""
-        task = self._standing(self._load(scope, state, _LOOKING), task_id)
+        task = self._standing(self.load(scope, state, LOOKING), task_id)
         entries = sorted(task.internal_data.get("trail", {}).items(), key=lambda entry: -entry[1][0])
         return [Passed(element_id, str(done)) for element_id, (_, done) in entries]
 
     def descendants(self, scope: str, state: str, element_id: str, task_id: str) -> list[str]:
         """The waiting tokens, open sub-processes among them, that descend from a completion; of nested ones the outermost."""
-        run = self._load(scope, state, _LOOKING)
+        run = self.load(scope, state, LOOKING)
         return [str(task.id) for task in run.descendants(element_id, task_id)]
 
     def dominators(self, element_id: str) -> frozenset[str]:
@@ -366,7 +366,7 @@ class Process:
 
     def adhoc(self, scope: str, state: str) -> dict[str, list[str]]:
         """Task id of each open ad-hoc sub-process -> the activities that may be started in it."""
-        run = self._load(scope, state, _LOOKING)
+        run = self.load(scope, state, LOOKING)
         return {
             str(task.id): run.free(task)
             for task in run.tasks.values()
@@ -377,8 +377,8 @@ class Process:
 
     # inside
 
-    def _load(self, scope: str, state: str, context: Context) -> Run:
-        return states.load(state, self.graph, self._spec, scope, Script(self.model, context))
+    def load(self, scope: str, state: str, context: Context) -> Run:
+        return states.load(state, self.graph, self.spec, scope, Script(self.model, context))
 
     @staticmethod
     def _at(waiting: Mapping[str, Task], task_id: str) -> Task:
@@ -408,7 +408,7 @@ class Process:
                 "uncaught-error", f"业务错误“{action.code}”没有被任何边界事件捕获。", error=action.code
             )
 
-    def _settled(self, run: Run, before: dict[str, Task], acted: str | None) -> Step:
+    def settled(self, run: Run, before: dict[str, Task], acted: str | None) -> Step:
         try:
             run.settle()
         except SpiffWorkflowException as error:
@@ -416,7 +416,7 @@ class Process:
             if isinstance(cause, LvzeError):
                 raise cause from error
             raise
-        after = _waiting(run)
+        after = waiting(run)
         script = run.script
         opened: list[Opened] = []
         scheduled: list[Scheduled] = []
@@ -466,7 +466,7 @@ def _gone(task_id: str) -> NotExecutable:
     return NotExecutable("no-such-task", "该步骤已经结束，流程不再等待它。", task=task_id)
 
 
-def _waiting(run: Run) -> dict[str, Task]:
+def waiting(run: Run) -> dict[str, Task]:
     """Everything that waits for the engine, by task id: activities, timers, messages, signals."""
     return {
         str(task.id): task

@@ -73,12 +73,12 @@ class Graph:
         """Inclusive or complex gateway -> incoming flow -> the nodes from which a token can come to that flow without passing the
         gateway (BPMN 2.0, 13.4.3: upstream tokens)."""
         return {
-            e.id: {flow.id: self._before(flow.source, e.id) for flow in e.incoming}
+            e.id: {flow.id: self.before(flow.source, e.id) for flow in e.incoming}
             for e in self.model.elements.values()
             if e.kind in ("inclusiveGateway", "complexGateway") and len(e.incoming) > 1
         }
 
-    def _before(self, node: str, without: str) -> frozenset[str]:
+    def before(self, node: str, without: str) -> frozenset[str]:
         found: set[str] = set()
         todo = [node]
         while todo:
@@ -108,7 +108,7 @@ class Graph:
             return known
         element = self.model.elements[element_id]
         scope = element.scope
-        candidates = self._before(element_id, "") - {element_id}
+        candidates = self.before(element_id, "") - {element_id}
         found = {node for node in candidates if element_id not in self._reached(scope, node)}
         around = self.model.elements.get(scope)
         if around is not None and around.loop is None and not around.triggered:

@@ -43,7 +43,11 @@ def dump(run: Run) -> str:
 
 def load(text: str, graph: Graph, spec: Any, scope: str, script: Script) -> Run:
     """The run that ``dump`` wrote, on the shared spec."""
-    stored = values.loads(text)
+    return build(values.loads(text), graph, spec, scope, script)
+
+
+def build(stored: dict[str, Any], graph: Graph, spec: Any, scope: str, script: Script) -> Run:
+    """The run of a state that has been read."""
     run = Run(graph, spec, scope, script)
     run.data, run.outcome, run.sequence = stored["data"], stored["outcome"], stored["sequence"]
     run.completed = run.outcome is not None
