@@ -143,6 +143,7 @@ def open_(
         fanout_id=row.id,
         instance_id=instance.id,
         task_id=opened.task_id,
+        element_id=element.id,
         created_at=at,
         due_at=None if items else at,
     )
@@ -584,8 +585,12 @@ def cancel(session: Session, instance: instances.ProcessInstance, tasks: Sequenc
         .returning(Fanout)
         .execution_options(synchronize_session=False, populate_existing=True)
     ).all()
-    if rows:
-        end_below(session, [prefix(instance, row) for row in rows], at, [row.id for row in rows])
+    if not rows:
+        return
+    ids = [row.id for row in rows]
+    end_below(session, [prefix(instance, row) for row in rows], at, ids)
+    own = delete(jobs.Job).where(jobs.Job.fanout_id.in_(ids))
+    session.execute(own.execution_options(synchronize_session=False))
 
 
 def add_child(
@@ -726,6 +731,7 @@ def compensate(
             fanout_id=row.id,
             instance_id=instance.id,
             task_id=task_id,
+            element_id=row.element_id,
             created_at=at,
             due_at=at,
         )
@@ -808,7 +814,7 @@ def end_below(
         .where(
             or_(
                 job.instance_id.in_(below),
-                (job.fanout_id.in_(fanouts)) & (job.kind != "fanout"),
+                (job.fanout_id.in_(fanouts)) & (job.kind == "children"),
                 job.work_item_id.in_(select(item.id).where(item.fanout_id.in_(fanouts))),
             )
         )
