@@ -121,7 +121,7 @@ def test_the_settings_table_is_what_the_code_reads() -> None:
 def vocabulary() -> Iterator[tuple[str, str]]:
     """(element, attribute) of every lvze: attribute that the parser reads: ``extension(node, "tag")…get("attribute")``."""
     tree = ast.parse(text("engine/bpmn/parser.py"))
-    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         bound: dict[str, str | None] = {}  # local name -> tag
         for node in ast.walk(function):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

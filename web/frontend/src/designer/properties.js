@@ -8,7 +8,13 @@ import operations from './operations.json';
 
 const POSTS = ['书记', '副书记', '专职副书记', '分管领导', '委员', '党务干事'];
 const TIMERS = { timeDuration: '一段时间之后', timeDate: '某个时间', timeCycle: '重复' };
-const EXAMPLES = { timeDuration: '例如 P3D（三天）', timeDate: '例如 2026-04-30T17:00:00+08:00', timeCycle: '例如 R3/P7D（每七天，共三次）' };
+const EXAMPLES = { timeDuration: '例如 5 工作日、8 工作小时、3 天、P1M（一个月）', timeDate: '例如 2026-04-30T17:00:00+08:00', timeCycle: '例如 R3/P7D（每七天，共三次）' };
+const ACTIONS = [
+  { value: 'reassign', label: '改派：转由他们办理' },
+  { value: 'throw', label: '触发升级事件' },
+];
+const span = (value) =>
+  /^\s*\d{1,4}\s*个?\s*(工作日|工作小时|天|日|小时)\s*$/.test(value ?? '') ? undefined : '请写成 1 工作日、4 工作小时、2 天这样';
 // Groups of the standard panel that ours replace.
 const REPLACED = ['multiInstance', 'timer', 'adHocCompletion', 'compensation'];
 
@@ -136,10 +142,14 @@ export default class Properties {
         entries: [
           this.field(feel, 'lvze:Title', 'value', '待办标题'),
           this.field(choice, 'lvze:Form', 'ref', '表单', { options: asOptions(this.options.forms) }),
-          this.field(feel, 'lvze:Due', 'value', '办理期限', { description: '日期、时间，或 P5D 这样的一段时间' }),
+          this.field(feel, 'lvze:Due', 'value', '办理期限', {
+            description: '例如 5 工作日、8 工作小时、3 天，或 =截止日期。工作日按国家放假安排计算，到达当天不算',
+          }),
           this.field(formula, 'lvze:Document', 'value', '显示的文件', { description: '文件编号或编号的列表' }),
         ],
       },
+      this.reminders(element),
+      this.escalations(element),
       {
         id: 'lvze-signature',
         label: '签名',
@@ -167,6 +177,41 @@ export default class Properties {
           this.field(text, 'lvze:Result', 'variable', '结果存入变量', { description: '含操作人、时间、意见、结果、方式' }),
         ],
       },
+    ];
+  }
+
+  reminders(element) {
+    return this.several(element, 'lvze:Reminder', '到期前提醒', { before: '1 工作日' }, (one, field) => ({
+      label: `提前 ${one.before ?? ''}`,
+      entries: [
+        field(text, 'before', '提前多久', { description: '例如 1 工作日、4 工作小时、2 天', validate: span }),
+        ...this.recipients(field, '提醒谁（岗位）', '不填就提醒办理人'),
+      ],
+    }));
+  }
+
+  escalations(element) {
+    return this.several(element, 'lvze:Escalation', '超期催办升级', { after: '1 工作日' }, (one, field) => ({
+      label: `超期 ${one.after ?? ''}`,
+      entries: [
+        field(text, 'after', '超期多久以后', { description: '例如 1 工作日、4 工作小时、2 天', validate: span }),
+        field(select, 'action', '怎么办', { options: asOptions(ACTIONS), none: '通知' }),
+        ...(one.action === 'throw'
+          ? [field(text, 'code', '升级代码', { description: '由附在这个任务上的升级边界事件接住' })]
+          : one.action === 'reassign'
+            ? this.recipients(field, '改派给谁（岗位）', '岗位或人员须填一样')
+            : this.recipients(field, '通知谁（岗位）', '不填就通知办理人')),
+      ],
+    }));
+  }
+
+  // Who is told of a deadline.
+  recipients(field, label, otherwise) {
+    return [
+      field(text, 'post', label, { description: `${otherwise}；多个岗位用空格分开，如：书记 党务干事`, validate: posts }),
+      field(check, 'superior', '上级党组织的岗位'),
+      field(feel, 'unit', '哪个单位的岗位', { description: '不填就是办理岗位所在的单位' }),
+      field(feel, 'person', '指定人员', { description: '例如 =initiator.person' }),
     ];
   }
 
@@ -321,6 +366,31 @@ export default class Properties {
       add: () => this.extensions.add(element, type, { name: '变量', value: '=' }),
       remove: (one) => this.extensions.remove(element, one),
     });
+  }
+
+  // A list of elements of one type; `shown` tells each one's label and fields.
+  several(element, type, label, first, shown) {
+    const id = type.replace(':', '-');
+    const once = (act) => (event) => {
+      event.stopPropagation();
+      act();
+    };
+    return {
+      id,
+      label,
+      component: ListGroup,
+      add: once(() => this.extensions.add(element, type, first)),
+      items: extensions(getBusinessObject(element), type).map((one, index) => {
+        const field = (kind, name, label_, more = {}) => kind({
+          id: `${id}-${index}-${name}`,
+          label: label_,
+          read: () => one.get(name),
+          write: (_, value) => this.extensions.write(element, [[one, { [name]: value || undefined }]]),
+          ...more,
+        });
+        return { id: `${id}-${index}`, remove: once(() => this.extensions.remove(element, one)), ...shown(one, field) };
+      }),
+    };
   }
 
   pairs(element, id, label, values, { add, remove }) {
