@@ -226,7 +226,7 @@ class _Diagram:
             scope=scope,
             form=_value(node, "form", "ref"),
             assignment=_assignment(node)
-            or (_assignment(lane) if lane is not None and kind == "userTask" else ()),
+            or (_assignment(lane) if lane is not None and kind == "userTask" and not _votes(node) else ()),
             title=_value(node, "title"),
             due=_value(node, "due"),
             reminders=tuple(
@@ -450,6 +450,11 @@ def _loop(node: etree._Element) -> Loop | None:
             for tally in (ours.findall(lvze("tally")) if ours is not None else ())
         ),
     )
+
+
+def _votes(node: etree._Element) -> bool:
+    """A vote's own collection says who votes, not its lane."""
+    return _extension(node, "vote") is not None
 
 
 def _vote(node: etree._Element) -> Voting | None:

@@ -17,7 +17,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _assigned(element: Element) -> Iterator[Finding]:
-    if not any(a.person or a.posts for a in element.assignment):
+    if element.vote is None and not any(a.person or a.posts for a in element.assignment):
         yield Finding("assignment", "这个用户任务没有办理人；请设置人员，或设置职务与单位。", element.id)
     for assigned in element.assignment:
         if assigned.posts and not assigned.unit:

@@ -31,6 +31,17 @@ _RESULT = context_of(
         "签名": None,
     }
 )
+_HEADS = dict.fromkeys(("应到", "实到", "有效票", "同意", "反对", "弃权", "无效"), NUMBER)
+_VOTE = context_of(
+    {
+        "结果": TEXT,
+        **_HEADS,
+        "权重": context_of(_HEADS),
+        "门槛": NUMBER,
+        "基数": TEXT,
+        "达到法定人数": TRUTH,
+    }
+)
 _FIELDS = {
     "textfield": TEXT,
     "textarea": TEXT,
@@ -148,11 +159,24 @@ def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
         return
     yield from one("多实例的集合", loop.collection, {}, A_LIST, always=True)
     yield from one("多实例的次数", loop.cardinality, {}, A_COUNT, always=True)
-    counted: Names = {**_COUNTED, **({loop.outputs: LIST} if loop.outputs else {})}
+    tallied: Names = {tally.name: NUMBER for tally in loop.tallies}
+    counted: Names = {**_COUNTED, **tallied, **({loop.outputs: LIST} if loop.outputs else {})}
     yield from one("多实例的完成条件", loop.condition, counted, A_TRUTH, always=True)
-    if loop.output and loop.output.startswith("=") and element.kind != "callActivity":
-        within = element.id if element.id in scopes.provided else home
+    if element.vote is not None:
+        for label, text in (("门槛", element.vote.threshold), ("法定人数", element.vote.quorum)):
+            yield from one(f"表决的{label}", text, {}, A_COUNT, always=True)
+        yield from one("表决的权重", element.vote.weight, item, A_COUNT, always=True)
+        yield from one("表决的截止", element.vote.until, {}, A_TIMER)
+    if element.kind == "callActivity":
+        return
+    within = element.id if element.id in scopes.provided else home
+    if loop.output and loop.output.startswith("="):
         yield Written(element.id, "多实例的输出", loop.output[1:], within, handed_in)
+    for tally in loop.tallies:
+        for label, text, expected in (("条件", tally.condition, A_TRUTH), ("权重", tally.weight, A_COUNT)):
+            if text:
+                source = text.removeprefix("=")
+                yield Written(element.id, f"计数“{tally.name}”的{label}", source, within, handed_in, expected)
 
 
 def _asked_in(components: Iterable[forms.Component]) -> Iterator[tuple[str, str, Expected | None]]:
@@ -240,6 +264,9 @@ class Scopes:
             if element.kind != "userTask":
                 self._add(element.id, self.item(element))
             self._add(home, {loop.outputs: LIST} if loop.outputs else {})
+            self._add(home, {tally.name: NUMBER for tally in loop.tallies})
+            if element.vote is not None and element.vote.result:
+                self._add(home, {element.vote.result: _VOTE})
         else:
             self._add(home, dict.fromkeys(element.outputs))
         if element.decision is not None:

@@ -36,6 +36,10 @@ def clock() -> SettableClock:
 
 @pytest.fixture
 def world(database_url: str) -> World:
+    return organise(database_url)
+
+
+def organise(database_url: str) -> World:
     database = Database(database_url)
     since = date(2020, 1, 1)
     with database.write() as session:

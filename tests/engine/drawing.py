@@ -61,15 +61,19 @@ def each(
     outputs: str = "",
     condition: str = "",
     sequential: bool = False,
+    cardinality: str = "",
+    tallies: str = "",
 ) -> str:
-    attributes = {"collection": collection, "item": item}
+    """Multi-instance characteristics; ``tallies`` are ``lvze:tally`` elements."""
+    attributes = {"collection": collection, "item": item} if not cardinality else {}
     attributes |= {"output": output} if output else {}
     attributes |= {"outputs": outputs} if outputs else {}
     until = f"<bpmn:completionCondition>{condition}</bpmn:completionCondition>" if condition else ""
     kind = "true" if sequential else "false"
+    times = f"<bpmn:loopCardinality>{cardinality}</bpmn:loopCardinality>" if cardinality else ""
     return (
         f'<bpmn:multiInstanceLoopCharacteristics isSequential="{kind}">'
-        f"{extensions(ours('loop', **attributes))}{until}</bpmn:multiInstanceLoopCharacteristics>"
+        f"{extensions(ours('loop', tallies, **attributes))}{times}{until}</bpmn:multiInstanceLoopCharacteristics>"
     )
 
 
