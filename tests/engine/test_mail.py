@@ -140,7 +140,7 @@ def test_a_mail_that_is_tried_again_has_the_same_message_id(
     mailing: ProcessEngine, world: World, office: PostOffice, clock: SettableClock
 ) -> None:
     """As after a crash between the server's answer and the record: whoever keeps the mail recognises the second."""
-    crashes = ["DELETE FROM job"]
+    crashes = ["DELETE FROM job WHERE job.id"]
 
     def crash(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if crashes and statement.startswith(crashes[0]):
