@@ -118,7 +118,7 @@ def send(
         item = session.get(WorkItem, work_item_id)
         if item is None or item.instance_id != instance_id:
             raise NotFound("no-work-item", "没有这个待办事项。", id=work_item_id)
-        element = runtime.definitions.get(session, instance.definition_id).process.model.elements[
+        element = runtime.definitions.get(session, item.version_of(instance)).process.model.elements[
             item.element_id
         ]
         claims.require_permitted(element, "carbon")

@@ -97,7 +97,7 @@ def handed_in(runtime: Runtime, session: Session, item: WorkItem, by: int) -> Ac
     if item.closing != "completed" or item.completed_by_id != by:
         raise NotAllowed("not-submitter", f"“{item.title}”不是您办理的，不能由您收回。", id=item.id)
     instance = instances.get(session, item.instance_id)
-    loaded = runtime.definitions.get(session, instance.definition_id)
+    loaded = runtime.definitions.get(session, item.version_of(instance))
     name = people.get(session, by).name
     return Act(
         item, instance, loaded.process.model.elements[item.element_id], Eligibility(by, name, 0, None, None)

@@ -258,7 +258,7 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
     if eligibility is None and item.completed_by_id != by:
         reading.require_instance(session, item.instance_id, by, on)
     instance = instances.get(session, item.instance_id)
-    loaded = runtime.definitions.get(session, instance.definition_id)
+    loaded = runtime.definitions.get(session, item.version_of(instance))
     element = loaded.process.model.elements[item.element_id]
     data = variables(runtime, session, loaded, instance, item)
     signing = request(element, data, eligibility, at) if item.origin_id is None else None

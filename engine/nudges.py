@@ -62,7 +62,9 @@ def nudge(
     instance = instances.get(session, item.instance_id, lock=True)
     if not oversees(session, instance, by, on):
         raise NotAllowed("not-overseer", "只有发起人和本级、上级党组织的负责人与党务干事可以催办。")
-    element = runtime.definitions.get(session, instance.definition_id).process.model.elements[item.element_id]
+    element = runtime.definitions.get(session, item.version_of(instance)).process.model.elements[
+        item.element_id
+    ]
     claims.require_permitted(element, "nudge")
     if item.closed_at is not None:
         raise Conflict("already-closed", f"“{item.title}”已经办结，不用再催。", id=work_item_id)

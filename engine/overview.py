@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, history, reading, stepping
+from engine import assignment, fanout, history, reading, stepping
 from engine.deployments import ProcessDefinition
 from engine.dmn import Sheet
 from engine.documents import register
@@ -100,7 +100,7 @@ def taken(runtime: Runtime, session: Session, instance_id: int, number: int, by:
     event = history.at(session, instance.stream, number)
     if event is None or event.code != "decided" or event.payload is None:
         raise NotFound("no-decision", "没有这次决策的记录。", id=instance_id, number=number)
-    loaded = runtime.definitions.get(session, instance.definition_id)
+    loaded = runtime.definitions.get(session, _version_at(session, instance, event))
     element = loaded.process.model.elements[event.element_id or ""]
     payload, resource = event.payload, element.decision[0] if element.decision else ""
     return Taken(
@@ -114,6 +114,25 @@ def taken(runtime: Runtime, session: Session, instance_id: int, number: int, by:
         _asked(loaded.sheets(resource), payload.get("tables", []), payload["matched"]),
         payload.get("warnings", []),
     )
+
+
+def _version_at(session: Session, instance: ProcessInstance, event: history.Event) -> int:
+    """The version that an instance, or the one that it is a part of, ran in when something happened."""
+    whole, key = instance, session.get_one(ProcessDefinition, instance.definition_id).key
+    while whole.scope != key and whole.parent_id is not None:
+        whole = session.get_one(ProcessInstance, whole.parent_id)
+    migrated = (
+        select(history.Event.payload)
+        .where(
+            history.Event.stream == whole.stream,
+            history.Event.code == "migrated",
+            history.Event.id > event.id,
+        )
+        .order_by(history.Event.id)
+        .limit(1)
+    )
+    payload = session.scalar(migrated)
+    return payload["from_id"] if payload is not None else instance.definition_id
 
 
 def _asked(sheets: list[Sheet], consulted: list[list[Any]], matched: list[list[Any]]) -> list[Asked]:
@@ -160,7 +179,7 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
         loaded.definition,
         stepping.variables(runtime, session, instance),
         list(items),
-        [Child(f, loaded.process.model.elements[f.element_id].name, below.get(f.id, [])) for f in fanouts],
+        [Child(f, fanout.element_of(runtime, session, f).name, below.get(f.id, [])) for f in fanouts],
         sorted({*own, *brought}, key=lambda document: document.id),
         [found[i] for i in ancestors if i in found],
         list(session.scalars(select(Job).where(Job.instance_id == instance.id))),

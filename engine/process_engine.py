@@ -28,6 +28,7 @@ from engine import (
     history,
     inbox,
     incidents,
+    instance_migrations,
     jobs,
     ledgers,
     local_days,
@@ -45,6 +46,7 @@ from engine import (
     variables,
     workers,
 )
+from engine.bpmn.model import Element
 from engine.cancellation import Consequences
 from engine.carbon_copies import CarbonCopy
 from engine.clock import Clock, SystemClock, local
@@ -62,6 +64,7 @@ from engine.documents.verification import Verification
 from engine.effects import Effects
 from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
 from engine.incidents import Incident
+from engine.instance_migrations import InstanceMigration, Plan, Progress
 from engine.instances import ProcessInstance
 from engine.ledgers import LedgerDefinition, LedgerEntry, LedgerSection, Notice, Rollup
 from engine.local_days import LocalDay
@@ -299,6 +302,71 @@ class ProcessEngine:
             return starting.start_form(
                 session, self._runtime.definitions.get(session, definition_id), by, self.today()
             )
+
+    # migrations of running instances
+
+    def running_versions(self, key: str, *, by: int) -> dict[int, int]:
+        """Definition id -> running instances, of every version of a process that has any."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return instance_migrations.running(session, key)
+
+    def missing_elements(
+        self, definition_id: int, to_definition_id: int, *, by: int
+    ) -> list[tuple[Element, list[Element]]]:
+        """Elements of a version that the other one lacks, with those that might be mapped to them, likely ones first.
+
+        :raises NotFound, Invalid: as ``preview_migration``
+        """
+        with self._read() as session:
+            _require_admin(session, by)
+            return instance_migrations.missing(self._runtime, session, definition_id, to_definition_id)
+
+    def preview_migration(
+        self,
+        definition_id: int,
+        to_definition_id: int,
+        *,
+        by: int,
+        instances: Sequence[int] | None = None,
+        mapping: Mapping[str, str] | None = None,
+    ) -> Plan:
+        """What would become of the running instances of a version in another version of the same process; changes nothing.
+
+        :param instances: not all of them, but these
+        :param mapping: element of the old version -> element of the new one, where the ids differ
+        :raises NotFound: no such version or instance
+        :raises Invalid: another process, the same version, or an unknown element in the mapping
+        """
+        with self._read() as session:
+            _require_admin(session, by)
+            return instance_migrations.preview(
+                self._runtime,
+                session,
+                definition_id,
+                to_definition_id,
+                only=instances,
+                mapping=mapping or {},
+                at=self.clock.now(),
+            )
+
+    def migrate_instances(self, plan: Plan, *, reason: str, by: int) -> InstanceMigration:
+        """Do what a plan shows, each instance in a job of its own; what it does not show does not happen (``migration``).
+
+        :raises Invalid: no reason, or no instance that can be migrated
+        """
+        with self._write() as (session, at):
+            _require_admin(session, by)
+            return instance_migrations.migrate(session, plan, reason=reason, by=by, at=at)
+
+    def migration(self, migration_id: int, *, by: int) -> Progress:
+        """How far a migration has come.
+
+        :raises NotFound: no such migration
+        """
+        with self._read() as session:
+            _require_admin(session, by)
+            return instance_migrations.progress(session, migration_id)
 
     # instances
 

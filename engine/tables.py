@@ -10,6 +10,7 @@ from engine import (  # noqa: F401
     deployments,
     fanout,
     history,
+    instance_migrations,
     instances,
     jobs,
     ledgers,

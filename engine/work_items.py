@@ -14,6 +14,7 @@ from engine.bpmn.model import Element, resolve
 from engine.database import Table, UtcDateTime, Values
 from engine.errors import NotFound
 from engine.history import GENESIS
+from engine.instances import ProcessInstance
 from engine.working_time import Calendar
 
 
@@ -30,6 +31,7 @@ class WorkItem(Table):
     :ivar has_additions: others were added to this one; not all may be done
     :ivar asleep_at: it waits since then: for those added before it, or, itself added after another, for that one
     :ivar held: results handed in, with which the token moves on as soon as nobody who was added is left
+    :ivar definition_id: it was closed under this version, and its instance is in another one by now (``engine.instance_migrations``)
     :ivar event_seq: head of the stream ``work-item:<id>`` (bare items only: siblings must not queue for the parent's)
     """
 
@@ -67,6 +69,7 @@ class WorkItem(Table):
     has_additions: Mapped[bool] = mapped_column(default=False, server_default=false())
     asleep_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held: Mapped[dict[str, Any] | None] = mapped_column(Values)
+    definition_id: Mapped[int | None] = mapped_column(ForeignKey("process_definition.id"))
     version: Mapped[int] = mapped_column()
     event_seq: Mapped[int] = mapped_column(default=0)
     event_hash: Mapped[str] = mapped_column(String(64), default=GENESIS)
@@ -76,6 +79,10 @@ class WorkItem(Table):
     @property
     def stream(self) -> str:
         return f"work-item:{self.id}"
+
+    def version_of(self, instance: ProcessInstance) -> int:
+        """The id of the definition whose element this item is."""
+        return self.definition_id or instance.definition_id
 
 
 class ShownDocument(Table):

@@ -8,7 +8,17 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from engine import checkpoints, deliveries, incidents, jobs, joining, operating, reminders, timers
+from engine import (
+    checkpoints,
+    deliveries,
+    incidents,
+    instance_migrations,
+    jobs,
+    joining,
+    operating,
+    reminders,
+    timers,
+)
 from engine.errors import Conflict, LvzeError
 from engine.jobs import Job
 from engine.runtime import Runtime
@@ -51,6 +61,7 @@ KINDS: dict[str, Callable[[Runtime, Job, datetime], None]] = {
     "escalation": joining.recount,
     "delivery": deliveries.deliver,
     "fanout": joining.drain,
+    "migration": instance_migrations.run,
     "recount": joining.recount,
     "operation": operating.run,
     "reminder": reminders.run,

@@ -68,12 +68,14 @@ class Moved:
     :ivar scope: what it runs from now on
     :ivar step: None where it cannot be migrated
     :ivar reasons: why it cannot: sentences that name the element and say what to do
+    :ivar since: task id of a timer whose moment was counted anew -> when it began to wait
     """
 
     scope: str
     step: Step | None
     notes: list[Note]
     reasons: list[Finding]
+    since: dict[str, datetime] = field(default_factory=dict)
 
 
 class Migration:
@@ -246,7 +248,9 @@ class _Passage:
         return self._moved(scope, step)
 
     def _moved(self, scope: str, step: Step | None) -> Moved:
-        return Moved(scope, step, list(self.notes.values()), list(self.reasons.values()))
+        since = {} if step is None else {one.task_id: self.anew.get(one.task_id) for one in step.scheduled}
+        known = {task: moment for task, moment in since.items() if moment is not None}
+        return Moved(scope, step, list(self.notes.values()), list(self.reasons.values()), known)
 
     # what is said
 
