@@ -134,6 +134,7 @@ def broadcast(session: Session, name: str, data: Mapping[str, Any], at: datetime
         "created_at",
         "held_at",
     ]
-    result = session.execute(insert(Job).from_select(columns, found))
+    many = insert(Job).from_select(columns, found).execution_options(preserve_rowcount=True)
+    result = session.execute(many)
     assert isinstance(result, CursorResult)
     return result.rowcount
