@@ -4,7 +4,8 @@
 they are asked when the item has been handed in. In both cases what was handed in is held, and the token moves on when the last of
 them is done. ``delegated`` 委派: somebody prepares the item; it returns to whoever gave it out, who alone advances it.
 
-Every one of them is a row of its own: another item beside its origin. A fan-out's own children are added and removed there.
+Every one of them is a row of its own: another item beside its origin. Where the item is one of several that count together (会签, 票签),
+``parallel`` makes one more of those instead, and the denominator grows.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from engine import assignment, claims, opinions
+from engine import assignment, claims, fanout, instances, nudges, opinions, reading, suspension, votes
 from engine.assignment import Candidate
 from engine.claims import Act
-from engine.errors import Conflict, Invalid
+from engine.clock import local
+from engine.errors import Conflict, Invalid, NotAllowed
 from engine.handing_on import hand_on
 from engine.history import Entry
 from engine.instances import ProcessInstance
@@ -57,7 +59,12 @@ def add_signers(
     if place not in PLACES:
         raise Invalid("no-place", "加签方式只能是前加签、并加签或后加签。", {"place": "请选择加签方式。"})
     act = claims.act_on(runtime, session, work_item_id, "add", by, at, asleep=place == "before")
-    return _add(session, act, list(dict.fromkeys(persons)), place, note, "added", at)
+    whom = list(dict.fromkeys(persons))
+    if place == "parallel" and joins(act):
+        return _join(runtime, session, act, whom, note, at)
+    if place == "after" and act.element.vote is not None:
+        raise Conflict("ballot", "表决票交出后立即计入，不能后加签；可以并加签，让对方也参加表决。")
+    return _add(session, act, whom, place, note, "added", at)
 
 
 def entrust(
@@ -68,7 +75,58 @@ def entrust(
     :raises Invalid, NotAllowed, Conflict: as ``add_signers``
     """
     act = claims.act_on(runtime, session, work_item_id, "delegate", by, at)
+    if act.element.vote is not None and act.element.vote.secret:
+        raise Conflict("ballot", "无记名投票须由本人直接填写，不能委派他人准备。")
     return _add(session, act, [to], "delegated", note, "entrusted", at)[0]
+
+
+def joins(act: Act) -> bool:
+    """Is this one of several that count together, each a person? Then 并加签 makes one more, and the denominator grows."""
+    element = act.element
+    if act.item.fanout_id is None or act.item.origin_id is not None or element.loop is None:
+        return False
+    item = element.loop.item
+    own = {f"={item}", f"={item}.person"}
+    return element.vote is not None or any(one.person in own for one in element.assignment)
+
+
+def _join(
+    runtime: Runtime, session: Session, act: Act, persons: list[int], note: str, at: datetime
+) -> list[WorkItem]:
+    """One more child of the fan-out for each person."""
+    by, element = act.eligibility.person_id, act.element
+    whom = _asked(session, persons, by)
+    note = note.strip()
+    instances.get(session, act.instance.id, lock=True)
+    row = fanout.lock(session, act.item.fanout_id)
+    claims.log(
+        session,
+        act.item,
+        act.instance,
+        act.entry("added", kind="parallel", to=[claims.named(one) for one in whom], note=note),
+        at,
+    )
+    like = next(iter(fanout.snapshot(session, row.snapshot_digest)["items"]), None)
+    positions = []
+    for person in whom:
+        if element.vote is not None:
+            position = votes.add_voter(runtime, session, row.id, person.id, by=by, reason=note, at=at)
+        else:
+            item: Any = claims.named(person) if isinstance(like, Mapping) else person.id
+            position = fanout.add_child(runtime, session, row, item, at=at, person=person.id)
+        positions.append(position)
+    session.flush()
+    own = (WorkItem.fanout_id == row.id, WorkItem.position.in_(positions))
+    session.execute(update(WorkItem).where(*own).values(added_by_id=by))
+    return list(session.scalars(select(WorkItem).where(*own).order_by(WorkItem.position)))
+
+
+def _asked(session: Session, persons: list[int], by: int) -> list[Person]:
+    if not persons:
+        raise Invalid("nobody", "请选择要加签的人。", {"persons": "请选择要加签的人。"})
+    if by in persons:
+        raise Invalid("to-oneself", "不能选自己，请选另一个人。", {"persons": "不能选自己，请选另一个人。"})
+    return [people.get(session, one) for one in persons]
 
 
 def _add(
@@ -82,15 +140,11 @@ def _add(
     if len(note) > 500:
         raise Invalid("text-too-long", "说明最多 500 个字。", {"note": "说明最多 500 个字。"})
     asked = open_of(session, origin)
-    if not persons:
-        raise Invalid("nobody", "请选择要加签的人。", {"persons": "请选择要加签的人。"})
+    whom = _asked(session, persons, by)
     if len(asked) + len(persons) > MOST:
         sentence = f"一个事项同时最多加签 {MOST} 人。"
         raise Invalid("too-many", sentence, {"persons": sentence})
-    if by in persons:
-        raise Invalid("to-oneself", "不能选自己，请选另一个人。", {"persons": "不能选自己，请选另一个人。"})
     already = {one.person_id for one in signers_of(session, [origin.id]).get(origin.id, ())}
-    whom = [people.get(session, one) for one in persons]
     for person in whom:
         if person.id in already:
             sentence = f"{person.name}已经在加签名单中，请选另一个人。"
@@ -175,7 +229,7 @@ def remove_signer(
     """
     added = get(session, work_item_id)
     if added.origin_id is None:
-        raise Conflict("not-added", f"“{added.title}”不是加签的，不能减签。", id=work_item_id)
+        return _leave(runtime, session, added, reason, by, at)
     origin = get(session, added.origin_id)
     if origin.closed_at is None:
         act = claims.act_on(runtime, session, origin.id, "add", by, at, asleep=True)
@@ -194,6 +248,48 @@ def remove_signer(
     )
     _settle(runtime, session, act.instance, origin, added, entry, at)
     return added
+
+
+def may_remove(session: Session, instance: ProcessInstance, item: WorkItem, by: int) -> bool:
+    """One of several that count together goes by the word of whoever added it, of the initiator, or of an administrator."""
+    return item.fanout_id is not None and (
+        by in (item.added_by_id, instance.started_by_id) or reading.is_admin(session, by)
+    )
+
+
+def _leave(
+    runtime: Runtime, session: Session, item: WorkItem, reason: str, by: int, at: datetime
+) -> WorkItem:
+    """Take one of several out; the rule is looked at again at once."""
+    if item.fanout_id is None:
+        raise Conflict("not-added", f"“{item.title}”不是加签的，不能减签。", id=item.id)
+    instance = instances.get(session, item.instance_id, lock=True)
+    element = runtime.definitions.get(session, instance.definition_id).process.model.elements[item.element_id]
+    claims.require_permitted(element, "add")
+    if not may_remove(session, instance, item, by):
+        raise NotAllowed("not-yours-to-remove", "减签只能由加签的人、发起人或系统管理员进行。", id=item.id)
+    reason = claims.require_text(reason, "reason", "请写明减签理由。")
+    suspension.require_running(session, instance)
+    if item.closed_at is not None:
+        raise Conflict("already-closed", f"“{item.title}”已经办理，不能减签。", id=item.id)
+    row = fanout.lock(session, item.fanout_id)
+    position = item.position or 0
+    voter = votes.persons(session, row, [position])[0] if element.vote is not None else None
+    whom = [voter] if voter is not None else nudges.in_hand(session, item, local(at).date())
+    names = people.names(session, whom)
+    payload = {
+        "work_item": item.id,
+        "title": item.title,
+        "kind": "parallel",
+        "to": [{"person": one, "name": names[one]} for one in whom],
+        "reason": reason,
+    }
+    claims.log(session, item, instance, Entry("signer-removed", payload, by, element_id=item.element_id), at)
+    if voter is not None:
+        votes.remove_voter(session, row.id, voter, by=by, reason=reason, at=at)
+    else:
+        fanout.remove_child(session, row, position, at=at)
+    return item
 
 
 def _settle(
@@ -266,3 +362,12 @@ def signers_of(session: Session, origins: Sequence[int]) -> dict[int, list[Signe
     for one in first.values():
         found.setdefault(one.origin_id, []).append(one)
     return found
+
+
+def itself(session: Session, item: WorkItem) -> Signer:
+    """One of several that count together, as somebody who can be taken out."""
+    first = next(iter(assignment.candidates(session, item.id, local(item.opened_at).date())), None)
+    person = first[1] if first is not None else None
+    return Signer(
+        item.id, item.id, person.id if person else 0, person.name if person else "", "parallel", False
+    )

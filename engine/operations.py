@@ -594,6 +594,9 @@ def offered(
             found.append(Operation("withdraw"))
         if item.held is not None:
             found += _removal(session, item)
+    counted = item.closed_at is None and item.origin_id is None and element.permits("add")
+    if counted and additions.may_remove(session, instance, item, by):
+        found.append(Operation("remove_signer", items=[additions.itself(session, item)]))
     if element.permits("carbon") and reading.takes_part(session, instance, by, on):
         found.append(Operation("send_copies"))
     nudged = (
@@ -625,9 +628,10 @@ def _at_open(runtime: Runtime, session: Session, act: Act) -> Iterator[Operation
             if back:
                 yield Operation("reject", targets=back)
     if permits("add") and not added:
-        yield Operation("add_signers", places=additions.PLACES if not asleep else ("before",))
+        places = [one for one in additions.PLACES if one != "after" or act.element.vote is None]
+        yield Operation("add_signers", places=("before",) if asleep else tuple(places))
         yield from _removal(session, item)
-    if not asleep and permits("transfer"):
+    if not asleep and permits("transfer") and act.element.vote is None:
         yield Operation("transfer")
     if not asleep and permits("delegate") and not added:
         yield Operation("entrust")

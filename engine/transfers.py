@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from engine import assignment, claims
 from engine.clock import local
 from engine.database import Table, UtcDateTime
-from engine.errors import Invalid
+from engine.errors import Conflict, Invalid
 from engine.organisation import people
 from engine.runtime import Runtime
 from engine.work_items import WorkItem
@@ -43,6 +43,8 @@ def transfer(
     :raises Conflict: closed, asleep, or held by somebody else
     """
     act = claims.act_on(runtime, session, work_item_id, "transfer", by, at)
+    if act.element.vote is not None:
+        raise Conflict("ballot", "表决权不能转给他人；确实不能参加的，请按流程规定委托代理或请假。")
     reason = claims.require_text(reason, "reason", "请写明转办理由。")
     person = people.get(session, to)
     if to == by:

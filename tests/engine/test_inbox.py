@@ -61,7 +61,9 @@ def test_an_item_for_several_reasons_is_one_line(
     engine.complete(engine.inbox(by=world.secretary)[0].item.id, by=world.secretary)
     assert engine.inbox_counts(by=world.secretary) == {
         "todo": 0,
+        "waiting": 0,
         "done": 1,
         "started": 0,
+        "copies": 0,
         "unread": 0,
     }

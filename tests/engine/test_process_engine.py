@@ -75,8 +75,10 @@ def test_a_line_of_tasks_with_a_restart_between(fresh: Fresh, world: World) -> N
     assert codes == ["started", "opened", "completed", "opened", "completed", "ended"]
     assert fresh().inbox_counts(by=world.other) == {
         "todo": 0,
+        "waiting": 0,
         "done": 1,
         "started": 0,
+        "copies": 0,
         "unread": 0,
     }
 
