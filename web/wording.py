@@ -96,11 +96,12 @@ def value(thing: Any) -> str:
 
 def standing(instance: ProcessInstance) -> Markup:
     """A badge: where an instance stands."""
-    outcome = instance.outcome or ""
+    outcome = instance.outcome or ("suspended" if instance.suspension_id is not None else "")
     kind, words = {
         "": ("live", _("办理中")),
         "completed": ("good", _("已办结")),
         "cancelled": ("bad", _("已撤销")),
+        "suspended": ("bad", _("已暂停")),
         "terminated": ("", _("已终止")),
     }.get(outcome, ("bad", _("异常结束（%(code)s）", code=outcome.removeprefix("error:"))))
     return Markup('<span class="tag {}">{}</span>').format(kind, words)
@@ -146,7 +147,9 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
     title = payload.get("title", "")
     match event.code:
         case "started" if event.person_id is None:
-            return Line(event.at, _("开始"), kind="auto")
+            return Line(event.at, started(payload), kind="auto")
+        case "started" if "cause" in payload:
+            what = started(payload)
         case "started":
             what = _("发起")
         case "opened":
@@ -194,6 +197,43 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             return Line(event.at, what, kind="auto") if what else None
         case "withdrawn":
             return Line(event.at, _("撤回未办的事项"), kind="auto")
+        case "message-received" | "message-thrown" | "message-expired":
+            what = {
+                "message-received": _("收到消息：%(name)s", name=payload.get("message")),
+                "message-thrown": _("发出消息：%(name)s", name=payload.get("message")),
+                "message-expired": _("消息无人接收，已过时作废：%(name)s", name=payload.get("message")),
+            }[event.code]
+            if event.person_id is None:
+                return Line(event.at, what, kind="bad" if event.code == "message-expired" else "auto")
+        case "signal-received":
+            return Line(event.at, _("收到信号：%(name)s", name=payload.get("signal")), kind="auto")
+        case "signal-thrown":
+            return Line(event.at, _("发出信号：%(name)s", name=payload.get("signal")), kind="auto")
+        case "suspended":
+            return Line(
+                event.at, _("暂停"), names.get(event.person_id or 0, ""), "bad", payload.get("reason", "")
+            )
+        case "resumed":
+            what = _("恢复办理")
+        case "corrected":
+            return Line(
+                event.at,
+                _("更正变量：%(names)s", names="、".join(payload.get("changes", {}))),
+                names.get(event.person_id or 0, ""),
+                "bad",
+                payload.get("reason", ""),
+                details=tuple(
+                    _("%(name)s：原为 %(old)s，现为 %(new)s", name=name, old=value(old), new=value(new))
+                    for name, (old, new) in payload.get("changes", {}).items()
+                ),
+            )
+        case "deleted":
+            return Line(
+                event.at, _("删除数据"), names.get(event.person_id or 0, ""), "bad", payload.get("reason", "")
+            )
+        case "ended" if payload.get("outcome") == "cancelled":
+            who = names.get(event.person_id or 0, "")
+            return Line(event.at, _("撤销流程"), who, "bad", payload.get("reason", ""))
         case "ended":
             good = payload.get("outcome") == "completed"
             return Line(event.at, _("流程办结") if good else _("流程异常结束"), kind="" if good else "bad")
@@ -220,6 +260,16 @@ def _escalated(payload: Mapping[str, Any]) -> tuple[str, ...]:
         case "reassign":
             return (_("已改派。"), *_told(payload))
     return _told(payload)
+
+
+def started(payload: Mapping[str, Any]) -> str:
+    """开始（收到消息：来文）"""
+    cause = {
+        "timer-fired": _("到达约定的时间"),
+        "message-received": _("收到消息：%(name)s", name=payload.get("message")),
+        "signal-received": _("收到信号：%(name)s", name=payload.get("signal")),
+    }.get(payload.get("cause", ""))
+    return str(_("开始") if cause is None else _("开始（%(cause)s）", cause=cause))
 
 
 def decided(payload: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ import operations from './operations.json';
 
 const POSTS = ['书记', '副书记', '专职副书记', '分管领导', '委员', '党务干事'];
 const TIMERS = { timeDuration: '一段时间之后', timeDate: '某个时间', timeCycle: '重复' };
-const EXAMPLES = { timeDuration: '例如 5 工作日、8 工作小时、3 天、P1M（一个月）', timeDate: '例如 2026-04-30T17:00:00+08:00', timeCycle: '例如 R3/P7D（每七天，共三次）' };
+const EXAMPLES = { timeDuration: '例如 5 工作日、8 工作小时、3 天、P1M（一个月）', timeDate: '例如 2026-04-30T17:00:00+08:00', timeCycle: '例如 R3/P7D（每七天，共三次）；带第一次的时间：R/2026-03-31T08:00:00/P7D' };
 const ACTIONS = [
   { value: 'reassign', label: '改派：转由他们办理' },
   { value: 'throw', label: '触发升级事件' },
@@ -80,6 +80,7 @@ export default class Properties {
       entries: [
         this.field(feel, 'lvze:Process', 'title', '办件标题', { description: '显示在待办和已办中' }),
         this.field(feel, 'lvze:Process', 'businessKey', '业务编号', { description: '例如年度加单位，同一件事只有一个' }),
+        this.field(check, 'lvze:Process', 'uniqueBusinessKey', '业务编号相同的不能同时办理'),
       ],
     }];
   }
