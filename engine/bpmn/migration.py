@@ -26,6 +26,7 @@ from engine.bpmn.script import Script
 from engine.bpmn.specs import (
     COMPENSATION,
     Activity,
+    Inclusive,
     Parallel,
     Receive,
     SubProcess,
@@ -616,7 +617,15 @@ class _Passage:
         """Joins for which nothing is missing any more go on; then everything settles."""
         for task in list(run.tasks.values()):
             waits = task.id in run.tasks and task.has_state(TaskState.WAITING)
-            if waits and isinstance(task.task_spec, Parallel) and run.join_parallel(task):
+            spec = task.task_spec
+            if waits and (
+                (isinstance(spec, Parallel) and run.join_parallel(task))
+                or (
+                    isinstance(spec, Inclusive)
+                    and spec.element is not None
+                    and len(spec.element.incoming) < 2
+                )
+            ):
                 task._ready()
         step = self.by.new.settled(run, before, None)
         elements = self.by.new.model.elements
