@@ -12,7 +12,8 @@ from flask import Blueprint, flash, redirect, render_template, request, send_fil
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from engine.errors import Conflict, Invalid
+from engine import feel
+from engine.errors import Conflict, Invalid, NotExecutable
 from engine.organisation.people import KINDS as MEMBERSHIPS
 from engine.organisation.posts import MODES, POSTS
 from engine.organisation.units import BRANCHES
@@ -482,18 +483,80 @@ def _calendar_page(errors: dict[str, str]) -> str:
 
 @administration.get("/incidents")
 def incidents() -> str:
-    found = engine.incidents(by=person_id())
-    titles = {job.instance_id: "" for job in found}
-    for id in titles:
-        titles[id] = engine.instance(id, by=person_id()).instance.title
-    return render_template("administration/incidents.html", incidents=found, titles=titles)
+    return render_template("administration/incidents.html", incidents=engine.incidents(by=person_id()))
+
+
+@administration.get("/incidents/<int:id>")
+def incident(id: int) -> str:
+    return _incident_page(id)
 
 
 @administration.post("/incidents/<int:id>/retry")
-def retry_incident(id: int) -> Response:
+def retry_incident(id: int) -> Page:
     engine.retry_incident(id, by=person_id())
     flash(_("已重新安排，几秒后刷新可见结果。"))
     return redirect(url_for(".incidents"))
+
+
+@administration.post("/incidents/<int:id>/completion")
+def complete_incident(id: int) -> Page:
+    return _act(
+        lambda: engine.complete_incident(id, by=person_id(), reason=_text("reason"), outputs=_outputs()),
+        said=_("已按您填的结果办完这一步，流程继续。"),
+        back=url_for(".incidents"),
+        again=lambda errors: _incident_page(id, "completion", errors),
+    )
+
+
+@administration.post("/incidents/<int:id>/error")
+def throw_incident(id: int) -> Page:
+    return _act(
+        lambda: engine.throw_incident(id, by=person_id(), reason=_text("reason"), code=_text("code")),
+        said=_("已按这个错误代码转到流程图中处理它的路径。"),
+        back=url_for(".incidents"),
+        again=lambda errors: _incident_page(id, "error", errors),
+    )
+
+
+@administration.post("/incidents/<int:id>/cancellation")
+def cancel_incident(id: int) -> Page:
+    return _act(
+        lambda: engine.cancel_incident(id, by=person_id(), reason=_text("reason")),
+        said=_("已撤销。"),
+        back=url_for(".incidents"),
+        again=lambda errors: _incident_page(id, "cancellation", errors),
+    )
+
+
+def _incident_page(id: int, failed: str = "", errors: dict[str, str] | None = None) -> str:
+    return render_template(
+        "administration/incident.html",
+        incident=engine.incident(id, by=person_id()),
+        failed=failed,
+        errors=errors or {},
+        typed=request.form,
+    )
+
+
+def _outputs() -> dict[str, Any]:
+    """What the administrator typed for the step's outputs, as FEEL; an empty field is null.
+
+    :raises Invalid: by field
+    """
+    names = [name.removeprefix("output-") for name in request.form if name.startswith("output-")]
+    found: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for name in names:
+        text, said = _text(f"output-{name}"), list[str]()
+        try:
+            found[name] = feel.evaluate(text, {}, warnings=said) if text else None
+        except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
+            said = [str(error)]
+        if said and found.get(name) is None:
+            errors[f"output-{name}"] = _("这不是一个值（文字要加双引号）：%(why)s", why=said[0])
+    if errors:
+        raise Invalid("outputs", _("请改正输出的值。"), errors)
+    return found
 
 
 # pages that are shown again when something was wrong
@@ -503,7 +566,7 @@ def _act(act: Callable[[], object], *, said: str, back: str, again: Callable[[di
     """Do it and go back; or show the page again, with what was typed and what is wrong with it."""
     try:
         act()
-    except (Invalid, Conflict) as refused:
+    except (Invalid, Conflict, NotExecutable) as refused:
         return again(_errors(refused)), refused.status
     flash(said)
     return redirect(back)
@@ -556,7 +619,7 @@ def _person_page(id: int, form: str = "", errors: dict[str, str] | None = None) 
 # what was typed
 
 
-def _errors(refused: Invalid | Conflict) -> dict[str, str]:
+def _errors(refused: Invalid | Conflict | NotExecutable) -> dict[str, str]:
     return (refused.errors if isinstance(refused, Invalid) else {}) or {"": str(refused)}
 
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from engine.clock import local
 from engine.dmn import Sheet
 from engine.history import Event
+from engine.incidents import Incident
 from engine.instances import ProcessInstance
 from engine.working_time import Calendar, not_known
 from web.current import engine, sees_technicalities
@@ -158,6 +159,8 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             what = _("签收")
         case "released":
             what = _("退回公共待办")
+        case "completed" if payload.get("addition"):
+            what = _("%(how)s，给出意见：%(title)s", how=_added(payload["addition"]), title=title)
         case "completed":
             said = [*payload.get("chosen", ()), *_signed(payload)]
             what = _("办结：%(title)s", title=title) + (f"（{'，'.join(said)}）" if said else "")
@@ -193,8 +196,43 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
                 event.at, _("公式没有算出结果"), kind="bad", details=tuple(payload.get("warnings", ()))
             )
         case "operated":
-            what = payload.get("name") if payload.get("operation") != "lookup" else None
-            return Line(event.at, what, kind="auto") if what else None
+            step = payload.get("name") if payload.get("operation") != "lookup" else None
+            return Line(event.at, step, kind="auto") if step else None
+        case "operation-failed":
+            what = _("自动步骤没有办成（%(code)s）", code=payload.get("error"))
+            return Line(event.at, what, kind="bad", details=_technical(payload))
+        case "incident":
+            what = _("自动步骤停下，等待管理员处理")
+            return Line(event.at, what, kind="bad", details=_technical(payload))
+        case "incident-retried":
+            what = _("重试自动步骤")
+        case "incident-resolved":
+            code = payload.get("error", "")
+            what = {
+                "completed": _("人工办理了自动步骤"),
+                "thrown": _("把自动步骤转到错误处理（%(code)s）", code=code),
+                "cancelled": _("因自动步骤的异常撤销流程"),
+            }[payload["way"]]
+        case "transferred":
+            what = _("转办给%(names)s：%(title)s", names=_names(payload), title=title)
+        case "added":
+            how = _added(payload.get("kind", ""))
+            what = _("%(how)s，请%(names)s：%(title)s", how=how, names=_names(payload), title=title)
+        case "entrusted":
+            what = _("委派%(names)s先办：%(title)s", names=_names(payload), title=title)
+        case "signer-removed":
+            what = _("减签，不再请%(names)s：%(title)s", names=_names(payload), title=title)
+        case "rejected":
+            to = payload.get("to", {})
+            what = _("驳回：%(title)s，退回到“%(name)s”", title=title, name=to.get("name", ""))
+        case "taken-back":
+            what = _("撤回：%(title)s", title=title)
+        case "jumped":
+            what = _("跳转到“%(name)s”", name=payload.get("to", {}).get("name", ""))
+        case "copied":
+            what = _("抄送：%(names)s", names=_names(payload))
+        case "nudged":
+            what = _("催办：%(title)s", title=title)
         case "withdrawn":
             return Line(event.at, _("撤回未办的事项"), kind="auto")
         case "message-received" | "message-thrown" | "message-expired":
@@ -244,8 +282,60 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         who = _("%(who)s（代%(absent)s）", who=who, absent=absent)
     if event.post:
         who = f"{who}（{event.post}）"
-    kind = "bad" if payload.get("outcome") in ("拒签", "无法签") else ""
-    return Line(event.at, what, who, kind, payload.get("opinion") or "", done=event.code == "completed")
+    kind = "bad" if payload.get("outcome") in ("拒签", "无法签") or event.code == "rejected" else ""
+    remark = (
+        payload.get("opinion")
+        or payload.get("note")
+        or (payload.get("reason") if event.code in _REASONED else "")
+        or ""
+    )
+    return Line(
+        event.at,
+        what,
+        who,
+        kind,
+        remark,
+        done=event.code == "completed",
+        details=_undone(event.code, payload),
+    )
+
+
+#: events whose reason stands where an opinion would
+_REASONED = frozenset({"incident-resolved", "transferred", "signer-removed", "jumped"})
+_PLACES = {"before": "前加签", "parallel": "并加签", "after": "后加签", "delegated": "受委派"}
+
+
+def _added(kind: str) -> str:
+    return str(_(_PLACES.get(kind, kind)))
+
+
+def _names(payload: Mapping[str, Any]) -> str:
+    return "、".join(one.get("name", "") for one in payload.get("to", ()))
+
+
+def _undone(code: str, payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a move took away: 驳回, 撤回, 跳转; whom a nudge reached."""
+    if code == "nudged":
+        return _told(payload)
+    if code not in ("rejected", "taken-back", "jumped"):
+        return ()
+    said = []
+    if payload.get("direct"):
+        said.append(_("改好后直接回到驳回的人。"))
+    if items := payload.get("cancelled"):
+        said.append(_("收回在办事项 %(count)s 件。", count=len(items)))
+    if payload.get("children"):
+        said.append(_("撤销下级流程 %(count)s 个。", count=payload["children"]))
+    if voided := payload.get("voided"):
+        said.append(_("作废签名 %(count)s 处。", count=len(voided)))
+    if documents := payload.get("documents_voided"):
+        said.append(_("作废文件 %(count)s 份。", count=len(documents)))
+    return tuple(map(str, said))
+
+
+def _technical(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """The error's own words, for those who can do something about it."""
+    return (str(payload["message"]),) if payload.get("message") and sees_technicalities() else ()
 
 
 def _told(payload: Mapping[str, Any]) -> tuple[str, ...]:
@@ -343,6 +433,20 @@ def _signed(payload: Mapping[str, Any]) -> list[str]:
     return [] if not outcome else [f"{outcome}·{way}"] if way else [outcome]
 
 
+def step_name(incident: Incident) -> str:
+    """What an administrator calls the job that stopped."""
+    if incident.element is not None:
+        return incident.element.name or incident.element.id
+    kinds = {
+        "timer": _("定时"),
+        "start": _("定时发起"),
+        "fanout": _("多实例汇合"),
+        "children": _("多实例展开"),
+    }
+    kinds |= {"delivery": _("消息投递"), "reminder": _("期限提醒")}
+    return str(kinds.get(incident.job.kind, incident.job.kind))
+
+
 def html_name(path: str) -> str:
     """The HTML name of a form's error path: ``目标[0].措施`` is ``目标-0-措施``."""
     return path.replace("].", "-").replace("[", "-")
@@ -365,6 +469,7 @@ def register(app: Flask) -> None:
         standing=standing,
         html_name=html_name,
         row_of=row_of,
+        step_name=step_name,
         policy=policy,
         cell=cell,
     )

@@ -10,8 +10,9 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.orm import Session
 
-from engine import Conflict, Invalid, NotFound, Settings
+from engine import Conflict, Invalid, NotAllowed, NotFound, Settings
 from engine.documents import register, seals
+from engine.organisation import delegation
 from engine.service_tasks import Operation, lookup, notify, number, publish, render, seal, sign
 from engine.shipped import DOC_TEMPLATES
 from tests.processes.conftest import MORNING, World
@@ -167,6 +168,26 @@ def test_a_seal_is_put_once_and_registered(operation: Operation, world: World) -
     assert seal.run(operation, **given) == {"sealed": 0}
     (use,) = seals.uses(operation.session, unit)
     assert (use.document_id, use.person_id) == (document, world.player.people["林思远"])
+
+
+def test_a_seal_is_not_used_without_its_keepers_approval(operation: Operation, world: World) -> None:
+    people, unit = world.player.people, world.player.units["市直机关工委"]
+    document = rendered(operation, world)["document"]
+    given = {"documents": document, "slot": "seal", "unit": unit}
+    with pytest.raises(NotAllowed, match="不能自动使用"):
+        seal.run(operation, **given)
+    stranger = {"操作人": {"person": people["高景行"]}, "时间": MORNING}
+    with pytest.raises(NotAllowed, match="不能用这枚印章"):
+        seal.run(operation, **given, authorization=stranger)
+    delegation.delegate(
+        operation.session,
+        from_person_id=people["林思远"],
+        to_person_id=people["高景行"],
+        from_on=MORNING.date(),
+        to_on=None,
+        reason="出差",
+    )
+    assert seal.run(operation, **given, authorization=stranger) == {"sealed": 1}
 
 
 def test_a_place_for_a_seal_only_where_there_is_one(operation: Operation, world: World) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from engine import ProcessEngine, SettableClock, Settings
 from engine.shipped import DOC_TEMPLATES, PROCESSES
-from tests.engine.drawing import draw, end, path, service, start
+from tests.engine.drawing import boundary, defines, draw, end, named, path, service, start, user
 from tests.web.test_administration import DEMO, PASSWORD, ok, sign_in, unit_id
 from web.play import Player
 
@@ -68,6 +68,9 @@ def test_only_administrators_come_in(engine: ProcessEngine) -> None:
         f"seals/{unit}/withdrawal",
         "certificates/1/revocation",
         "incidents/1/retry",
+        "incidents/1/completion",
+        "incidents/1/error",
+        "incidents/1/cancellation",
     ):
         ok(client.post(f"/administration/{action}", data={"demo": "1"}), 403)
 
@@ -166,3 +169,69 @@ def test_an_incident_shows_its_real_error_and_is_tried_again(
     page = ok(admin.post(f"/administration/incidents/{incident.id}/retry", follow_redirects=True))
     assert "已重新安排" in page and "没有异常" in page
     ok(admin.post(f"/administration/incidents/{incident.id}/retry"), 404)
+
+
+def stopped(engine: ProcessEngine, by: int, clock: SettableClock) -> tuple[int, int]:
+    """An instance whose automatic step has stopped, and its incident."""
+    called = service("look", "lookup", {"下属": "=result.subordinates", "数量": "=1"}, unit="=404")
+    caught = boundary("错", "look", defines("error", "E"))
+    parts = (
+        start(),
+        called,
+        user("后", person=f"={by}"),
+        caught,
+        end("end"),
+        path("start", "look", "后", "end"),
+    )
+    extra = named("error", "E", "查不到")
+    diagram = draw("broken", *parts, path("错", "后"), name="查询单位", extra=extra)
+    engine.deploy({"broken.bpmn": diagram})
+    instance = engine.start("broken", by=person_id(engine, by, "高景行")).id
+    for _ in range(5):
+        engine.run_jobs()
+        clock.advance(timedelta(minutes=2))
+    (incident,) = engine.incidents(by=by)
+    return instance, incident.id
+
+
+def test_an_incident_is_done_by_hand_with_a_reason(
+    engine: ProcessEngine, admin: FlaskClient, clock: SettableClock, by: int
+) -> None:
+    instance, incident = stopped(engine, by, clock)
+    address = f"/administration/incidents/{incident}"
+    page = ok(admin.get(address))
+    assert "没有编号为 404 的党组织" in page and "no-unit" in page and "参数 unit" in page and "下属" in page
+    form = {"output-数量": "5 + 1", "output-下属": '[{"name": "甲"}]', "reason": ""}
+    assert "请填写处理理由" in ok(admin.post(f"{address}/completion", data=form), 422)
+    page = ok(
+        admin.post(f"{address}/completion", data=form | {"output-数量": "五个", "reason": "电话问过"}), 422
+    )
+    assert "文字要加双引号" in page and 'value="五个"' in page and 'value="电话问过"' in page
+    form |= {"reason": "电话问过"}
+    page = ok(admin.post(f"{address}/completion", data=form, follow_redirects=True))
+    assert "流程继续" in page and "没有异常" in page
+    found = engine.instance(instance, by=by).variables
+    assert found["数量"] == 6 and found["下属"] == [{"name": "甲"}]
+    page = ok(admin.get(f"/instances/{instance}"))
+    assert "人工办理了自动步骤" in page and "电话问过" in page and "等待管理员处理" in page
+    ok(admin.get(address), 404)
+
+
+def test_an_incident_is_thrown_or_ends_the_instance(
+    engine: ProcessEngine, admin: FlaskClient, clock: SettableClock, by: int
+) -> None:
+    instance, incident = stopped(engine, by, clock)
+    address = f"/administration/incidents/{incident}"
+    page = ok(admin.post(f"{address}/error", data={"code": "别的", "reason": "停机"}), 409)
+    assert "没有被任何边界事件捕获" in page and 'value="停机"' in page
+    assert "请填写错误代码" in ok(admin.post(f"{address}/error", data={"code": " ", "reason": "停机"}), 422)
+    page = ok(
+        admin.post(f"{address}/error", data={"code": "查不到", "reason": "停机"}, follow_redirects=True)
+    )
+    assert "处理它的路径" in page
+    assert "把自动步骤转到错误处理（查不到）" in ok(admin.get(f"/instances/{instance}"))
+    instance, incident = stopped(engine, by, clock)
+    address = f"/administration/incidents/{incident}/cancellation"
+    assert "请填写处理理由" in ok(admin.post(address, data={"reason": ""}), 422)
+    assert "已撤销" in ok(admin.post(address, data={"reason": "不办了"}, follow_redirects=True))
+    assert engine.instance(instance, by=by).instance.outcome == "cancelled"
