@@ -7,6 +7,7 @@ import { extension, extensions, holderOf } from './extensions.js';
 import operations from './operations.json';
 
 const POSTS = ['书记', '副书记', '专职副书记', '分管领导', '委员', '党务干事'];
+const PERMITTED = { reject: '驳回', add: '加签、减签', transfer: '转办', delegate: '委派', withdraw: '撤回', carbon: '抄送', nudge: '被催办' };
 const TIMERS = { timeDuration: '一段时间之后', timeDate: '某个时间', timeCycle: '重复' };
 const EXAMPLES = { timeDuration: '例如 5 工作日、8 工作小时、3 天、P1M（一个月）', timeDate: '例如 2026-04-30T17:00:00+08:00', timeCycle: '例如 R3/P7D（每七天，共三次）；带第一次的时间：R/2026-03-31T08:00:00/P7D' };
 const ACTIONS = [
@@ -178,7 +179,29 @@ export default class Properties {
           this.field(text, 'lvze:Result', 'variable', '结果存入变量', { description: '含操作人、时间、意见、结果、方式' }),
         ],
       },
+      { id: 'lvze-operations', label: '办理人可以', entries: this.permitted() },
     ];
+  }
+
+  // One switch an operation. Nothing is written until a switch differs from what holds without the element.
+  permitted() {
+    const type = 'lvze:Operations';
+    const usual = (element, name) => name !== 'transfer' || !extension(getBusinessObject(element), 'lvze:Signature');
+    const allowed = (element) => {
+      const said = extension(getBusinessObject(element), type)?.get('allow');
+      const all = Object.keys(PERMITTED);
+      return said === undefined ? all.filter((name) => usual(element, name)) : said.split(/\s+/).filter(Boolean);
+    };
+    return Object.entries(PERMITTED).map(([name, label]) => check({
+      id: `lvze-operations-${name}`,
+      label,
+      read: (element) => allowed(element).includes(name),
+      write: (element, on) => {
+        const rest = allowed(element).filter((other) => other !== name);
+        const named = Object.keys(PERMITTED).filter((one) => rest.includes(one) || (on && one === name));
+        this.extensions.set(element, type, 'allow', named.join(' ') || 'none');
+      },
+    }));
   }
 
   reminders(element) {
