@@ -1085,6 +1085,16 @@ class ProcessEngine:
             found = people.members(session, home.unit_id, self.today()) if home is not None else []
             return [person for person in found if person.id != by]
 
+    def addressees(
+        self, words: str = "", *, by: int, chosen: Iterable[int] = (), limit: int = 30
+    ) -> list[tuple[Person, Unit | None]]:
+        """People to whom the person may hand work, each with the branch: those chosen already, then whose name or number begins
+        with ``words``; without words his own branch."""
+        with self._read() as session:
+            return people.addressees(
+                session, words, by=by, chosen=tuple(chosen), on=self.today(), limit=limit
+            )
+
     def notifications(self, *, by: int, limit: int = 50, offset: int = 0) -> list[notifications.Message]:
         """The person's messages, newest first, each with the instance it is about where he may read that."""
         with self._read() as session:

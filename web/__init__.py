@@ -23,7 +23,9 @@ from engine.errors import LvzeError
 from web import wording
 from web.accounts import accounts
 from web.assets import asset
+from web.copies import copies
 from web.current import engine as current_engine
+from web.delegations import delegations
 from web.designer import designer
 from web.documents import documents
 from web.inbox import inbox
@@ -31,6 +33,8 @@ from web.instances import instances
 from web.ledgers import ledgers
 from web.noticeboard import noticeboard
 from web.notifications import notifications
+from web.operations import operations
+from web.phrases import phrases
 from web.work_items import work_items
 
 __all__ = ["create_app"]
@@ -82,6 +86,10 @@ def create_app(engine: ProcessEngine) -> Flask:
         accounts,
         inbox,
         work_items,
+        operations,
+        copies,
+        phrases,
+        delegations,
         instances,
         notifications,
         documents,

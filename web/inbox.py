@@ -37,8 +37,8 @@ def home() -> Response:
 @inbox.get("/inbox")
 def show() -> str:
     box = request.args.get("box", "todo")
-    if box not in ("todo", "done", "started"):
-        raise NotFound("no-box", _("没有这个分类，请从待办、已办、我发起中选择。"))
+    if box not in ("todo", "waiting", "done", "started"):
+        raise NotFound("no-box", _("没有这个分类，请从待办、等待、已办、我发起中选择。"))
     page = max(request.args.get("page", 1, type=int), 1)
     rows = engine.inbox(by=person_id(), box=box, limit=PAGE + 1, offset=PAGE * (page - 1))
     counts = engine.inbox_counts(by=person_id())

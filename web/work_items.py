@@ -15,6 +15,7 @@ from engine.completion import View
 from engine.history import Event
 from web.current import engine, person_id
 from web.filling import handed_in, rearranged, sheet_of
+from web.operations import menu
 from web.wording import lines
 
 work_items = Blueprint("work_items", __name__, url_prefix="/work-items")
@@ -94,6 +95,8 @@ def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
         typed=request.form,
         witnesses=engine.colleagues(by=person_id()) if view.signing else [],
         lines=lines(events),
+        menu=menu(engine.operations_for(id, by=person_id())),
+        phrases=engine.phrases(by=person_id()) if view.eligibility else [],
     )
 
 

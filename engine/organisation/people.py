@@ -293,6 +293,23 @@ def search(
     return [(person, unit) for person, unit in session.execute(query.order_by(Person.id).limit(limit))]
 
 
+def addressees(
+    session: Session, words: str, *, by: int, chosen: tuple[int, ...], on: date, limit: int
+) -> list[tuple[Person, Unit | None]]:
+    """To whom a person may hand work: those chosen already, then whom the words find; without words his own branch."""
+    found: list[tuple[Person, Unit | None]] = []
+    for person_id in chosen:
+        standing = membership(session, person_id, on)
+        found.append((get(session, person_id), session.get(Unit, standing.unit_id) if standing else None))
+    home = membership(session, by, on)
+    if words:
+        found += search(session, words, on=on, limit=limit)
+    elif home is not None:
+        branch = session.get(Unit, home.unit_id)
+        found += [(person, branch) for person in members(session, home.unit_id, on)[:limit]]
+    return list({person.id: (person, unit) for person, unit in found if person.id != by}.values())
+
+
 def _home(session: Session, person_id: int) -> Membership:
     person = get(session, person_id, lock=True)
     standing = session.scalar(

@@ -1,7 +1,7 @@
 // What the server-rendered pages gain where there is JavaScript. Each part looks for its data attributes.
 import './polyfills.js';
 import htmx from 'htmx.org';
-import { confirmations, errorSummary, printing } from './page/comfort.js';
+import { confirmations, errorSummary, phrases, printing } from './page/comfort.js';
 import { drafts } from './page/draft.js';
 import { pictures } from './page/pictures.js';
 import { rows } from './page/rows.js';
@@ -20,7 +20,7 @@ htmx.config.responseHandling = [
 ];
 
 function start(root) {
-  for (const part of [rows, signatures, drafts, pictures]) part(root);
+  for (const part of [rows, signatures, drafts, pictures, phrases]) part(root);
 }
 
 printing();

@@ -20,3 +20,17 @@ export function printing() {
 export function errorSummary(root) {
   root.querySelector('[data-error-summary]')?.focus();
 }
+
+// <div data-phrases="id of a textarea"> with a button for each phrase: a click adds it to what is written.
+export function phrases(root) {
+  for (const offered of root.querySelectorAll('[data-phrases]')) {
+    const field = document.getElementById(offered.dataset.phrases);
+    offered.hidden = false;
+    offered.addEventListener('click', ({ target }) => {
+      if (!target.matches('button')) return;
+      field.value = [field.value.trim(), target.textContent].filter(Boolean).join('\n');
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+      field.focus();
+    });
+  }
+}
