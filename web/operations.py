@@ -126,7 +126,7 @@ def _one_person() -> int:
 def _reject(id: int) -> Any:
     direct = request.form.get("direct") == "1"
     done = engine.reject(
-        id, by=person_id(), opinion=_text("opinion"), to=request.form.get("to"), direct=direct
+        id, by=person_id(), opinion=_text("_opinion"), to=request.form.get("to"), direct=direct
     )
     where = "、".join(done.effects.opens)
     return _("已退回到“%(where)s”。", where=where) if where else _("已退回。")

@@ -28,9 +28,9 @@ def test_back_to_the_previous_step_with_what_it_takes_away(
     assert (
         "上一步：" in secretary.page and "苏小满" in secretary.page and "之后由这一步办理" in secretary.page
     )
-    refused = secretary.post(f"{review}/reject", {"opinion": " "})
-    assert refused.status_code == 422 and "意见" in error_of(secretary.page, "opinion")
-    assert secretary.post(f"{review}/reject", {"opinion": "请补充目标"}).location == "/inbox"
+    refused = secretary.post(f"{review}/reject", {"_opinion": " "})
+    assert refused.status_code == 422 and "意见" in error_of(secretary.page, "_opinion")
+    assert secretary.post(f"{review}/reject", {"_opinion": "请补充目标"}).location == "/inbox"
     (row,) = engine.inbox(by=world.member)
     member.get(f"/work-items/{row.item.id}")  # type: ignore[union-attr]
     assert "请补充目标" in member.page and GOOD["标题"] in member.page
