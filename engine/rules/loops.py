@@ -37,22 +37,52 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _left(case: Case, scope: str, ring: Collection[str]) -> bool:
-    """A flow leads out, or something outside interrupts it."""
-    if any(next_ not in ring for one in ring for next_ in case.graph.following(case.model.elements[one])):
-        return True
+    """A token may choose to leave, or something interrupts it. A fork does not: one of its tokens stays."""
+    waits = any(_waits(case.model.elements[one]) for one in ring)
+    for one in (case.model.elements[id_] for id_ in ring):
+        exits = {target for target in case.graph.following(one) if target not in ring}
+        chosen = {
+            *(flow.target for flow in one.outgoing if _chooses(one)),
+            *(event.id for event in case.graph.boundary.get(one.id, ()) if event.interrupting),
+        }
+        if exits & chosen or (waits and any(_kills(case, target) for target in exits)):
+            return True
+    if not waits:
+        return False  # nothing comes between
     while scope in case.model.elements:
-        around = [
-            *case.graph.boundary.get(scope, ()),
-            *(start for start, _ in case.graph.handlers.get(scope, ())),
-        ]
-        if any(event.interrupting for event in around):
+        handlers = (start for start, _ in case.graph.handlers.get(scope, ()))
+        if any(event.interrupting for event in (*case.graph.boundary.get(scope, ()), *handlers)):
             return True
         scope = case.model.elements[scope].scope
     return any(start.interrupting for start, _ in case.graph.handlers.get(scope, ()))
 
 
+def _chooses(element: Element) -> bool:
+    return element.kind in ("exclusiveGateway", "eventBasedGateway") or any(
+        flow.condition is not None or flow.default for flow in element.outgoing
+    )
+
+
+def _kills(case: Case, target: str) -> bool:
+    """From here a token may come to an event that ends the whole scope."""
+    seen: set[str] = set()
+    todo = [target]
+    while todo:
+        here = case.model.elements.get(todo.pop())
+        if here is not None and here.id not in seen:
+            seen.add(here.id)
+            if here.kind == "endEvent" and here.event and here.event.kind in ("terminate", "error", "cancel"):
+                return True
+            todo += case.graph.following(here)
+    return False
+
+
 def _changes(element: Element) -> bool:
-    return element.kind in _WAITING or element.is_fanout or element.decision is not None
+    return _waits(element) or element.decision is not None
+
+
+def _waits(element: Element) -> bool:
+    return element.kind in _WAITING or element.is_fanout
 
 
 def _rings(case: Case, elements: Collection[Element]) -> list[set[str]]:

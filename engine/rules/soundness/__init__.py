@@ -61,7 +61,7 @@ def check(case: Case) -> Iterator[Finding]:
                 "请在回路里用并行或包容网关把各路汇合成一路。",
                 element.id,
             )
-        elif not found.complete:
+        elif not found.complete and not found.stuck:
             why = f"{_named(verdict.wide)} 的出口太多" if verdict.wide else f"状态超过 {MOST_STATES} 个"
             yield Finding(
                 "soundness",
@@ -94,9 +94,10 @@ def _scope(graph: Graph, scope: str, endings: dict[str, set[Ending]], most_state
     one_of = starts and (element is None or element.triggered)
     begins = [[start] for start in starts] if one_of else [graph.starting[scope]]
     aside = _aside(graph, scope, begins)
+    net = Builder(graph, endings).build(scope, aside)
     for begin, within in ((begins, scope), *(([[event]], event) for event in aside)):
-        net = Builder(graph, endings).build(scope, begin, aside)
-        yield Verdict(scope, within, Search(net, most_states).run(), net.too_wide)
+        states = [tuple(net.node[node] for node in nodes) for nodes in begin]
+        yield Verdict(scope, within, Search(net, states, most_states).run(), net.too_wide)
 
 
 def _aside(graph: Graph, scope: str, begins: list[list[str]]) -> list[str]:
@@ -106,8 +107,9 @@ def _aside(graph: Graph, scope: str, begins: list[list[str]]) -> list[str]:
         host = event.attached_to
         if host in graph.model.elements and not interrupts(event) and event.outgoing:
             own = _reached(graph, [event.id], "")
-            main = _reached(graph, [node for begin in begins for node in begin], event.id)
-            if not own & main:
+            if host not in own and not own & _reached(
+                graph, [n for begin in begins for n in begin], event.id
+            ):
                 found.append(event.id)
     return found
 
@@ -167,7 +169,7 @@ def _dead(case: Case, verdicts: list[Verdict]) -> Iterator[Finding]:
 
 
 def _stuck(case: Case, stuck: Stuck) -> str:
-    missing = "、".join(flow.id for flow in stuck.missing)
+    missing = "、".join(flow.id for flow in stuck.missing[:5]) + (" 等" if len(stuck.missing) > 5 else "")
     instead = (
         "请改用排他网关或包容网关汇合"
         if stuck.at.kind == "parallelGateway"

@@ -49,7 +49,7 @@ class Join:
 
     :ivar flows: place -> incoming flow, of a token that waits here
     :ivar rounds: of a complex gateway: place of a token -> the place that remembers that the flow belongs to this round
-    :ivar reach: of inclusive and complex ones: node -> the places here that a token of that node can still come to, as bits
+    :ivar reach: of inclusive and complex ones: place -> the places here that a token of it can still come to, as bits
     """
 
     element: Element
@@ -57,7 +57,7 @@ class Join:
     ways: tuple[Way, ...]
     rounds: dict[int, int] = field(default_factory=dict)
     bits: dict[int, int] = field(default_factory=dict)
-    reach: dict[str, int] = field(default_factory=dict)
+    reach: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,8 +67,7 @@ class Net:
     :ivar ways: place -> what a token in it may do; none for a place at a join
     :ivar passes: places of nodes where a token does not wait for anything outside
     :ivar kills: places from which the scope may be ended before anything else is waited for
-    :ivar undecided: places whose token may come to several flows of one inclusive join: the order of moves matters
-    :ivar begins: the ways to begin: the places of the first tokens
+    :ivar node: element -> the place at which a token arrives there, unless it has to wait for others
     :ivar too_wide: an inclusive choice that is not enumerated
     """
 
@@ -78,8 +77,7 @@ class Net:
     inclusive: list[Join]
     passes: set[int]
     kills: set[int]
-    undecided: set[int]
-    begins: list[tuple[int, ...]]
+    node: dict[str, int]
     too_wide: Element | None = None
 
 
@@ -96,10 +94,8 @@ class Builder:
         self._waiting: set[int] = set()
         self._wide: Element | None = None
 
-    def build(self, scope: str, begins: Iterable[Iterable[str]], aside: Collection[str] = ()) -> Net:
-        """:param begins: each of them, tokens at these nodes is a way to begin
-        :param aside: boundary events that set off something apart, which is looked at by itself
-        """
+    def build(self, scope: str, aside: Collection[str] = ()) -> Net:
+        """:param aside: boundary events that set off something apart, which is looked at by itself"""
         elements = [e for e in self._graph.inside.get(scope, ()) if not e.triggered and not e.compensates]
         for element in elements:
             self._node[element.id] = self._place(element)
@@ -124,22 +120,8 @@ class Builder:
         for join in inclusive:
             self._reach(join)
         passes = {p for p, e in enumerate(self._at) if self._passes(e)}
-        undecided = {
-            p
-            for p, e in enumerate(self._at)
-            if any(join.rounds or (bits := join.reach.get(e.id, 0)) & (bits - 1) for join in inclusive)
-        }
-        begun = [tuple(self._node[node] for node in nodes) for nodes in begins]
         return Net(
-            self._at,
-            ways,
-            parallel,
-            inclusive,
-            passes,
-            self._kills(ways, passes),
-            undecided,
-            begun,
-            self._wide,
+            self._at, ways, parallel, inclusive, passes, self._kills(ways, passes), self._node, self._wide
         )
 
     def _place(self, element: Element) -> int:
@@ -149,10 +131,11 @@ class Builder:
     def _reach(self, join: Join) -> None:
         join.bits = {place: 1 << number for number, place in enumerate(join.flows)}
         by_flow = {flow.id: place for place, flow in join.flows.items()}
+        reach: dict[str, int] = {}
         for flow_id, before in self._graph.reaching[join.element.id].items():
             for node in before:
-                join.reach[node] = join.reach.get(node, 0) | join.bits[by_flow[flow_id]]
-        join.reach.pop(join.element.id, None)
+                reach[node] = reach.get(node, 0) | join.bits[by_flow[flow_id]]
+        join.reach = [0 if e is join.element else reach.get(e.id, 0) for e in self._at]
 
     def _kills(self, ways: list[tuple[Way, ...]], passes: set[int]) -> set[int]:
         """Waiting nodes whose next step may end the scope, and the passing ones on the way to it."""

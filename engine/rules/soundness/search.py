@@ -9,7 +9,7 @@ several flows of an inclusive join, nor for a step that ends the scope: there, e
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from engine.bpmn.model import Element, Flow
@@ -20,6 +20,10 @@ Marks = tuple[tuple[str, tuple[str, ...]], ...]
 Edge = tuple[Marks, State]
 
 MOST_STATES = 100_000
+#: states looked at after the first in which tokens wait for ever
+FURTHER = 2_000
+#: how far back a state is compared with those before it
+NEAR = 200
 
 
 @dataclass(slots=True)
@@ -52,8 +56,17 @@ class Found:
 
 
 class Search:
-    def __init__(self, net: Net, most_states: int = MOST_STATES) -> None:
+    def __init__(
+        self,
+        net: Net,
+        begins: Iterable[State],
+        most_states: int = MOST_STATES,
+        harmless: dict[State, bool] | None = None,
+    ) -> None:
+        """:param begins: to begin with any one of these"""
         self._net = net
+        self._begins = begins
+        self._harmless: dict[State, bool] = {} if harmless is None else harmless
         self._most = most_states
         self._edges: dict[State, list[Edge]] = {}
         self._begun: list[Edge] = []
@@ -61,8 +74,8 @@ class Search:
 
     def run(self) -> Found:
         found = self._found
-        for places in self._net.begins:
-            edge = self._settled(list(places), [])
+        for state in self._begins:
+            edge = self._settled(list(state), [])
             self._begun.append(edge)
             found.done.update(mark[0] for mark in edge[0])
             self._walk(edge)
@@ -94,9 +107,9 @@ class Search:
             if len(self._edges) >= self._most:
                 self._found.complete = False
                 return
-            more = self._grows([*(one[1] for one in path), state]) if len(set(state)) < len(state) else None
-            if more is not None and self._drains(more):
-                continue  # further copies of what ends by itself
+            more = self._more(path, state)
+            if more is not None and self._ends_well(more):
+                continue  # one token more of what is sound by itself
             path.append(edge)
             if more is not None:
                 marks = tuple(mark for one in path for mark in one[0])
@@ -105,42 +118,38 @@ class Search:
             here.add(state)
             todo.append(iter(self._expand(state, here)))
 
-    @staticmethod
-    def _grows(path: list[State]) -> State | None:
-        """The tokens that were added twice, by the same round: there will be more without end (Karp and Miller)."""
-        last = Counter(path[-1])
-        for number in range(len(path) - 2, -1, -1):
-            before = Counter(path[number])
-            if len(path[number]) < len(path[-1]) and before <= last:
-                more = last - before
-                for earlier in path[number - 1 :: -1] if number else ():
-                    if len(earlier) == len(path[number]) - more.total() and Counter(earlier) + more == before:
-                        return tuple(sorted(more.elements()))
+    def _more(self, path: list[Edge], state: State) -> State | None:
+        """The tokens by which a state exceeds one on the way to it: the way between can be gone again and again (Karp, Miller).
+
+        An inclusive join may take the further tokens along; there, the way has to have been gone twice."""
+        near = [edge[1] for edge in path[-NEAR:]]
+        for number, more in _exceeds(near, state):
+            if not self._net.inclusive or any(
+                more == further for _, further in _exceeds(near[:number], near[number])
+            ):
+                return more
         return None
 
-    def _drains(self, tokens: State) -> bool:
-        """Can these tokens come to an end by themselves? Then any number of them does no harm."""
-        seen, todo = {tokens}, [tokens]
-        while todo and len(seen) < 1_000:
-            state = todo.pop()
-            if not state:
-                return True
-            for _, edges in self._groups(state):
-                for _, after in edges:
-                    if after not in seen and len(after) <= len(tokens) + 4:
-                        seen.add(after)
-                        todo.append(after)
-        return False
+    def _ends_well(self, tokens: State) -> bool:
+        """These tokens by themselves never wait for ever, nor multiply. Then any number of them does no harm."""
+        if tokens not in self._harmless:
+            self._harmless[tokens] = False  # what brings forth itself once more is not harmless
+            found = Search(self._net, [tokens], min(self._most, FURTHER), self._harmless).run()
+            self._found.done |= found.done
+            self._harmless[tokens] = found.complete and not found.stuck and found.unbounded is None
+        return self._harmless[tokens]
 
     def _expand(self, state: State, here: set[State]) -> list[Edge]:
         groups = self._groups(state)
-        if len(groups) > 1 and not any(place in self._net.undecided for place in state):
+        if len(groups) > 1 and self._in_any_order(state):
             for place, edges in groups:
                 if place not in self._net.kills and not any(edge[1] in here for edge in edges):
                     groups = [(place, edges)]
                     break
         edges = [edge for _, some in groups for edge in some]
         self._edges[state] = edges
+        if state and not edges:  # one way that ends badly is enough to look at
+            self._most = min(self._most, len(self._edges) + FURTHER)
         return edges
 
     def _groups(self, state: State) -> list[tuple[int, list[Edge]]]:
@@ -184,7 +193,8 @@ class Search:
                     tokens += join.ways[0].to
                     marks += join.ways[0].marks
                     moved = True
-            free = len(tokens) == 1 or not any(place in net.undecided for place in tokens)
+            ending = any(place in net.passes and place in net.kills for place in tokens)
+            free = not ending and self._in_any_order(tokens)
             for place in tokens:
                 ways = net.ways[place]
                 if (
@@ -204,10 +214,29 @@ class Search:
             self._found.endings.add(COMPLETE)
         return tuple(marks), tuple(sorted(tokens))
 
+    def _in_any_order(self, tokens: Sequence[int]) -> bool:
+        """Does it make no difference to inclusive joins which token moves first? It does where one may come to several flows of a
+        join, and another to one of these flows, or is there."""
+        if len(tokens) == 1:
+            return True
+        for join in self._net.inclusive:
+            if join.rounds:
+                return False
+            several = single = 0
+            for place in tokens:
+                bits = join.reach[place] or join.bits.get(place, 0)
+                if bits & several or (bits & (bits - 1) and bits & single):
+                    return False
+                if bits & (bits - 1):
+                    several |= bits
+                else:
+                    single |= bits
+        return True
+
     def _looks_around(self, state: State, join: Join) -> tuple[list[Edge], bool]:
         """What an inclusive or complex join may do, and whether it does so before anything else happens."""
         here = [place for place in join.flows if place in state]
-        elsewhere = [join.reach.get(e.id, 0) for p in state if (e := self._net.at[p]) is not join.element]
+        elsewhere = [join.reach[place] for place in state]
         if not join.rounds:
             came = sum(join.bits[place] for place in here)
             if not here or any(bits & ~came and not bits & came for bits in elsewhere):
@@ -280,3 +309,14 @@ def _without(state: State, places: list[int] | tuple[int, ...]) -> list[int]:
     for place in places:
         rest.remove(place)
     return rest
+
+
+def _exceeds(path: list[State], state: State) -> Iterator[tuple[int, State]]:
+    """The states of a path, the latest first, that have fewer tokens and no others; with the tokens that they lack."""
+    places = set(state)
+    for number in range(len(path) - 1, -1, -1):
+        earlier = path[number]
+        if len(earlier) < len(state) and places.issuperset(earlier):
+            before, now = Counter(earlier), Counter(state)
+            if before <= now:
+                yield number, tuple(sorted((now - before).elements()))
