@@ -152,5 +152,5 @@ def is_free(element: Element) -> bool:
 
 
 def single(element: Element) -> Element:
-    """One instance of a multi-instance task: the same element without its loop."""
-    return replace(element, loop=None)
+    """One instance of a multi-instance task: the same element without its loop, and nothing after it."""
+    return replace(element, loop=None, incoming=(), outgoing=())

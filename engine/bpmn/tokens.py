@@ -8,7 +8,7 @@ work back needs no other memory: a token descends from a completion if the compl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -188,9 +188,15 @@ class Run(Workflow):  # type: ignore[misc]
 
     def arm(self, host: Task) -> None:
         """The boundary events of an activity begin to wait."""
-        for event in self.graph.boundary.get(host.task_spec.element.id, ()):
+        for event in self.boundary(host):
             if event.event is not None and event.event.kind in ("timer", "message", "signal", "conditional"):
                 self.token(host.parent, event.id, host.internal_data["trail"], attached=str(host.id))
+
+    def boundary(self, host: Task) -> Sequence[Element]:
+        """The events on an activity's boundary. Those of a multi-instance task are its parent's, not each instance's own."""
+        if host.task_spec.name == alone_of(self.scope):
+            return ()
+        return self.graph.boundary.get(host.task_spec.element.id, ())
 
     def _disarm(self, host: Task) -> None:
         if host.parent is not None:
@@ -599,7 +605,7 @@ class Run(Workflow):  # type: ignore[misc]
         here, first = origin, at_activity
         while True:
             if first and here.task_spec.element is not None:
-                event = _matching(self.graph.boundary.get(here.task_spec.element.id, ()), kind, code)
+                event = _matching(self.boundary(here), kind, code)
                 if event is not None and here is not self.task_tree:
                     self.caught(event, here, data)
                     return True
@@ -668,7 +674,7 @@ class Run(Workflow):  # type: ignore[misc]
         if task.internal_data.get("handles") is not None:
             return
         record: list[Any] | None = None
-        for event in self.graph.boundary.get(element.id, ()):
+        for event in self.boundary(task):
             if event.event is not None and event.event.kind == "compensation" and event.handler is not None:
                 record = ["run", element.id, event.handler]
         if record is None and element.is_fanout:

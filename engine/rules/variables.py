@@ -163,8 +163,8 @@ def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
     counted: Names = {**_COUNTED, **tallied, **({loop.outputs: LIST} if loop.outputs else {})}
     yield from one("多实例的完成条件", loop.condition, counted, A_TRUTH, always=True)
     if element.vote is not None:
-        for label, text in (("门槛", element.vote.threshold), ("法定人数", element.vote.quorum)):
-            yield from one(f"表决的{label}", text, {}, A_COUNT, always=True)
+        yield from one("表决的门槛", element.vote.threshold, {}, A_COUNT, always=True)
+        yield from one("表决的法定人数", element.vote.quorum, {}, A_COUNT, always=True)
         yield from one("表决的权重", element.vote.weight, item, A_COUNT, always=True)
         yield from one("表决的截止", element.vote.until, {}, A_TIMER)
     if element.kind == "callActivity":
@@ -173,10 +173,13 @@ def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
     if loop.output and loop.output.startswith("="):
         yield Written(element.id, "多实例的输出", loop.output[1:], within, handed_in)
     for tally in loop.tallies:
-        for label, text, expected in (("条件", tally.condition, A_TRUTH), ("权重", tally.weight, A_COUNT)):
-            if text:
-                source = text.removeprefix("=")
-                yield Written(element.id, f"计数“{tally.name}”的{label}", source, within, handed_in, expected)
+        for label, counted_by, expected in (
+            ("条件", tally.condition, A_TRUTH),
+            ("权重", tally.weight, A_COUNT),
+        ):
+            if counted_by:
+                source, what = counted_by.removeprefix("="), f"计数“{tally.name}”的{label}"
+                yield Written(element.id, what, source, within, handed_in, expected)
 
 
 def _asked_in(components: Iterable[forms.Component]) -> Iterator[tuple[str, str, Expected | None]]:

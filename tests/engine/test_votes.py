@@ -484,8 +484,8 @@ def held(poll: Ballots, choices: tuple[str, ...]) -> tuple[dict[str, list[str]],
     voters = (poll.world.other, poll.world.deputy, poll.world.secretary, poll.world.clerk)
     during: dict[str, list[str]] = {}
     for person, choice in zip(voters, choices, strict=True):
-        during = dump(poll.database)
         poll.engine.save_draft(poll.item(person) or 0, by=person, data={"决定": choice})
+        during = dump(poll.database)
         assert poll.result is None
         poll.cast(person, choice)
     assert poll.result is not None and [poll.result[name] for name in CHOICES] == [2, 1, 1, 0]
