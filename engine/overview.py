@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, fanout, history, reading, stepping
+from engine import assignment, cancellation, fanout, history, reading, stepping, suspension
 from engine.deployments import ProcessDefinition
 from engine.dmn import Sheet
 from engine.documents import register
@@ -18,6 +18,7 @@ from engine.fanout import Fanout
 from engine.instances import ProcessInstance
 from engine.jobs import Job
 from engine.runtime import Runtime
+from engine.suspension import Suspension
 from engine.work_items import WorkItem
 
 
@@ -36,6 +37,8 @@ class View:
 
     :ivar variables: of its waiting tokens, or of its end
     :ivar ancestors: from the top down, without itself
+    :ivar suspension: by whom, when and why it stands still, if it does
+    :ivar cancellable: the reader may cancel it
     """
 
     instance: ProcessInstance
@@ -46,6 +49,8 @@ class View:
     documents: list[register.Document]
     ancestors: list[ProcessInstance]
     pending: list[Job]
+    suspension: Suspension | None
+    cancellable: bool
 
     @property
     def incidents(self) -> list[Job]:
@@ -56,7 +61,8 @@ class View:
     def working(self) -> bool:
         """Are automatic steps under way, or about to be? Timers and waiting fan-outs are not."""
         return any(
-            job.kind != "timer" and job.due_at is not None and job.incident_at is None for job in self.pending
+            job.kind != "timer" and job.due_at is not None and job.incident_at is None and job.held_at is None
+            for job in self.pending
         )
 
 
@@ -183,6 +189,8 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
         sorted({*own, *brought}, key=lambda document: document.id),
         [found[i] for i in ancestors if i in found],
         list(session.scalars(select(Job).where(Job.instance_id == instance.id))),
+        suspension.of(session, instance),
+        cancellation.may_cancel(session, instance, by),
     )
 
 

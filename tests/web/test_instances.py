@@ -1,0 +1,109 @@
+"""What administrators, and the initiator, do to a whole instance from its page."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+
+from engine import ProcessEngine
+from tests.web.conftest import Visit, Visitor, World
+
+
+@pytest.fixture
+def instance(engine: ProcessEngine, world: World) -> int:
+    return engine.start("memo", by=world.member).id
+
+
+@pytest.fixture
+def admin(engine: ProcessEngine, world: World, visit: Visit) -> Visitor:
+    account = next(a for a in engine.accounts(by=None) if a.person_id == world.secretary)
+    engine.grant_account(account.id, by=None, is_admin=True, is_designer=False)
+    return visit("chengligong")
+
+
+def words(visitor: Visitor) -> str:
+    return unescape(visitor.page)
+
+
+def test_an_administrator_suspends_and_resumes(
+    engine: ProcessEngine, world: World, visit: Visit, admin: Visitor, instance: int
+) -> None:
+    admin.get(f"/instances/{instance}")
+    page = admin.link("暂停")
+    admin.get(page)
+    assert admin.post(page, {"reason": " "}).status_code == 422 and "请写明暂停的原因" in words(admin)
+    assert admin.post(page, {"reason": "等待批复"}).status_code == 302
+    admin.get(f"/instances/{instance}")
+    assert "程立功于" in words(admin) and "原因：等待批复" in words(admin) and "已暂停" in words(admin)
+    member = visit("suxiaoman")
+    member.get(f"/instances/{instance}")
+    assert "等待批复" in words(member) and ">恢复<" not in member.page and ">变量<" not in member.page
+    (row,) = engine.inbox(by=world.member)
+    assert row.item is not None
+    done = member.post(f"/work-items/{row.item.id}/completion", {"标题": "x"})
+    assert done.status_code == 409 and "已由程立功于" in words(member)
+    page = admin.link("恢复")
+    admin.get(page)
+    assert admin.post(page).status_code == 302
+    assert engine.suspension(instance, by=world.member) is None
+
+
+def test_the_initiator_cancels_after_he_has_seen_what_ends(
+    engine: ProcessEngine, world: World, visit: Visit, instance: int
+) -> None:
+    member = visit("suxiaoman")
+    member.get(f"/instances/{instance}")
+    page = member.link("撤销")
+    member.get(page)
+    assert "起草苏小满" in words(member)
+    assert member.post(page, {"reason": ""}).status_code == 422
+    member.post(page, {"reason": "写错了"})
+    member.get(f"/instances/{instance}")
+    assert "已撤销" in words(member) and "写错了" in words(member)
+    assert f"/instances/{instance}/cancellation" not in member.page
+    assert engine.instance(instance, by=world.member).instance.outcome == "cancelled"
+
+
+def test_only_administrators_see_and_change_the_rest(visit: Visit, world: World, instance: int) -> None:
+    member = visit("suxiaoman")
+    for path in ("suspension", "resumption", "deletion", "variables"):
+        assert member.get(f"/instances/{instance}/{path}").status_code == 403
+        tried = member.post(f"/instances/{instance}/{path}", {"reason": "x", "name": "a", "value": "1"})
+        assert tried.status_code == 403
+    other = visit("dingyifan")
+    assert other.get(f"/instances/{instance}/cancellation").status_code == 404
+
+
+def test_a_variable_is_corrected_with_a_reason(
+    engine: ProcessEngine, world: World, admin: Visitor, instance: int
+) -> None:
+    admin.get(f"/instances/{instance}")
+    page = admin.link("变量")
+    admin.get(page)
+    assert "initiator" in words(admin)
+    refused = admin.post(page, {"name": "份数", "value": "1 +", "reason": "漏填"})
+    assert refused.status_code == 422 and "不是 FEEL 表达式" in words(admin) and "1 +" in words(admin)
+    assert admin.post(page, {"name": "份数", "value": "", "reason": "漏填"}).status_code == 422
+    assert admin.post(page, {"name": "份数", "value": "3 * 4", "reason": "漏填"}).status_code == 302
+    assert admin.post(page, {"name": "单位", "value": '"林业局"', "reason": "漏填"}).status_code == 302
+    assert engine.variables(instance, by=world.member)["份数"] == 12
+    admin.get(f"{page}?name=单位")
+    assert '"林业局"</textarea>' in words(admin)
+    admin.get(f"/instances/{instance}")
+    assert "更正变量：份数" in words(admin) and "份数：原为 —，现为 12" in words(admin)
+
+
+def test_an_ended_instance_is_deleted(
+    engine: ProcessEngine, world: World, visit: Visit, admin: Visitor, instance: int
+) -> None:
+    admin.get(f"/instances/{instance}")
+    assert f"/instances/{instance}/deletion" not in admin.page
+    engine.cancel(instance, reason="演练", by=world.member)
+    admin.get(f"/instances/{instance}")
+    page = admin.link("删除")
+    admin.get(page)
+    assert admin.post(page, {"reason": "演练数据"}).status_code == 302
+    admin.get(f"/instances/{instance}")
+    assert "数据已删除" in words(admin) and "删除数据" in words(admin) and "演练数据" in words(admin)
+    assert visit("suxiaoman").get(f"/instances/{instance}").status_code == 404
