@@ -406,13 +406,26 @@ def _withdrawing(runtime: Runtime, session: Session, work_item_id: int, by: int)
     if act.instance.ended_at is not None:
         raise Conflict("ended", f"“{act.instance.title}”已经结束，不能撤回。")
     if item.held is not None:
-        if any(one.addition == "after" and one.closing == "completed" for one in _added(session, item)):
+        if not _stands(runtime, session, act) or any(
+            one.addition == "after" and one.closing == "completed" for one in _added(session, item)
+        ):
             raise _acted()
     elif item.fanout_id is not None:
         raise Conflict("counted", "会签中交出的意见已经计入，不能撤回；如须更正，请下一步驳回。")
     else:
         _require_untouched(runtime, session, act)
     return act
+
+
+def _stands(runtime: Runtime, session: Session, act: Act) -> bool:
+    """Does the token still wait where the item was handed in?"""
+    instance = act.instance
+    if act.item.fanout_id is not None:
+        return session.get_one(Fanout, act.item.fanout_id).closed_at is None
+    if instance.state is None:
+        return True
+    process = runtime.definitions.get(session, instance.definition_id).process
+    return act.item.task_id in process.standing(instance.scope, instance.state)
 
 
 def _added(session: Session, item: WorkItem) -> Sequence[WorkItem]:

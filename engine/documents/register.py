@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
+    exists,
     insert,
     or_,
     select,
@@ -513,13 +514,14 @@ def void_signatures(
 
 def voided(session: Session, digests: Iterable[str]) -> dict[str, Voided]:
     """Those of the signature parts (digests of their bytes) that were given by this house and are void now."""
-    by = aliased(Person)
+    by, again = aliased(Person), aliased(Signature)
     rows = session.execute(
         select(Signature, Document.title, SignatureSlot.label, by.name)
         .join(SignatureSlot, SignatureSlot.id == Signature.slot_id)
         .join(Document, Document.id == SignatureSlot.document_id)
         .outerjoin(by, by.id == Signature.voided_by_id)
         .where(Signature.xml_digest.in_(list(digests)), Signature.voided_at.is_not(None))
+        .where(~exists().where(again.xml_digest == Signature.xml_digest, again.voided_at.is_(None)))
     )
     return {
         one.xml_digest or "": Voided(title, label, one.signer, one.void_reason or "", one.voided_at, name)
