@@ -423,7 +423,7 @@ def snapshot(session: Session, digest: str) -> dict[str, Any]:
 def materialise(runtime: Runtime, session: Session, child: instances.ProcessInstance) -> str:
     """Give a child that nobody has touched yet its state; returns the task that its first work item stands for."""
     row = session.get_one(Fanout, child.fanout_id)
-    loaded = runtime.definitions.get(session, row.definition_id)
+    loaded = runtime.definitions.get(session, child.definition_id)
     given, own = layers(runtime, session, child)
     step = loaded.process.start(child.scope, own, Context(row.opened_at, loaded.decide, given))
     child.state = step.state

@@ -21,6 +21,7 @@ from engine import (
     deadlines,
     deployments,
     fanout,
+    history,
     instances,
     jobs,
     local_days,
@@ -430,7 +431,7 @@ def _change(
 ) -> _Change:
     state, first_task = instance.state, None
     if state is None:
-        assert row is not None
+        row = row if row is not None else session.get_one(Fanout, instance.fanout_id)
         scope = passage.migration.spec(instance.scope)
         old = passage.old.process.entry(instance.scope)
         new = passage.new.process.entry(scope) if scope is not None else None
@@ -579,9 +580,10 @@ def _apply(
                 .values(task_id=change.first_task, version=WorkItem.version + 1)
                 .execution_options(synchronize_session=False)
             )
-        if change.moved is None or change.moved.step is None:
-            continue
         log = [migrated] if change.instance is unit.root else []
+        if change.moved is None or change.moved.step is None:
+            history.append(session, change.instance.stream, change.instance, log, at)
+            continue
         stepping.project(runtime, session, passage.new, change.instance, change.moved.step, log, at=at)
         for task_id, since in change.moved.since.items():  # the moment it began stays, for the next migration
             mine = (Job.instance_id == change.instance.id, Job.task_id == task_id)

@@ -46,7 +46,6 @@ def recount(runtime: Runtime, job: Job, at: datetime) -> None:
 
 def _start_children(runtime: Runtime, session: Session, job: Job, at: datetime) -> None:
     row = session.get_one(Fanout, job.fanout_id)
-    loaded = runtime.definitions.get(session, row.definition_id)
     table = ProcessInstance
     for child in session.scalars(select(table).where(table.id.in_(job.payload or ())).order_by(table.id)):
         if child.ended_at is not None:
@@ -55,6 +54,7 @@ def _start_children(runtime: Runtime, session: Session, job: Job, at: datetime) 
             stepping.advance(runtime, session, child, Compensate(), [], at=at)
         elif child.state is None:
             given, own = fanout.layers(runtime, session, child)
+            loaded = runtime.definitions.get(session, child.definition_id)
             stepping.begin(runtime, session, loaded, child, own, given=given, by=None, at=at)
 
 

@@ -597,7 +597,9 @@ def offered(
     who = assignment.eligibility(session, item.id, by, on)
     if who is None and item.completed_by_id != by:
         reading.require_instance(session, item.instance_id, by, on)
-    element = runtime.definitions.get(session, instance.definition_id).process.model.elements[item.element_id]
+    element = runtime.definitions.get(session, item.version_of(instance)).process.model.elements[
+        item.element_id
+    ]
     found: list[Operation] = []
     if instance.suspension_id is None and item.closed_at is None and who is not None:
         found += _at_open(runtime, session, Act(item, instance, element, who))
