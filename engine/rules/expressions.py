@@ -21,7 +21,7 @@ def check(case: Case) -> Iterator[Finding]:
     for one in written(case):
         # Whoever calls a process decides what its variables are.
         names = {**scopes.seen(one.within), **one.extra}
-        yield from _works(one, dict.fromkeys(names) if scopes.open else names)
+        yield from _works(one, dict.fromkeys(names) if scopes.open or one.open else names)
     for element in case.model.elements.values():
         if element.kind == "callActivity":
             for name, text in element.outputs.items():

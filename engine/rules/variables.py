@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine import dmn, feel, forms
 from engine.bpmn.model import Element
@@ -88,6 +88,7 @@ class Written:
     :ivar label: what it is for, in words
     :ivar within: the scope whose variables it sees, ``extra`` what else it sees
     :ivar expected: None where any value will do
+    :ivar open: it sees more than is known here, such as what a message brings
     """
 
     element: str
@@ -96,6 +97,7 @@ class Written:
     within: str
     extra: Mapping[str, Type | None] = field(default_factory=dict)
     expected: Expected | None = None
+    open: bool = False
 
 
 def written(case: Case) -> Iterator[Written]:
@@ -152,9 +154,20 @@ def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
     if element.timer is not None:
         kind, text = element.timer
         yield from one("时间", text, {}, A_CYCLE if kind == "timeCycle" else A_TIMER)
+    if element.event is not None:
+        yield from one("条件", element.event.condition, {}, A_TRUTH, always=True)
+        yield from one("关联键", element.event.correlation, item)
+    if element.standard_loop is not None:
+        yield from one("循环的条件", element.standard_loop.condition, item, A_TRUTH, always=True)
+    if element.adhoc is not None:
+        yield from one("自动启动的活动", element.adhoc.activities, {}, always=True)
+        yield from one("自由子流程的完成条件", element.adhoc.condition, {}, A_TRUTH, always=True)
+    yield from one("激活条件", element.activation, {"activationCount": NUMBER}, A_TRUTH, always=True)
     if element.kind != "callActivity":  # what a called process returns is told by its own variables
+        filled_in = handed_in if element.kind == "userTask" else {**item, "result": None}
         for name, text in element.outputs.items():
-            yield from one(f"输出“{name}”", text, {**item, "result": None})
+            for output in one(f"输出“{name}”", text, filled_in):
+                yield replace(output, open=element.event is not None)
     if loop is None:
         return
     yield from one("多实例的集合", loop.collection, {}, A_LIST, always=True)
@@ -241,7 +254,9 @@ class Scopes:
         return {**around, **self.provided.get(scope, {})}
 
     def item(self, element: Element) -> Names:
-        """What each child of a fan-out sees besides."""
+        """What each child of a fan-out, or each round of a loop, sees besides."""
+        if element.standard_loop is not None:
+            return {"loopCounter": NUMBER}
         if not element.is_fanout:
             return {}
         item = element.loop.item if element.loop is not None else None
@@ -313,6 +328,8 @@ def check(case: Case) -> Iterator[Finding]:
         return
     everywhere = {name for provided in scopes.provided.values() for name in provided}
     for one in written(case):
+        if one.open:
+            continue
         seen = {**scopes.seen(one.within), **one.extra}
         try:
             node = feel.compile(one.source, everywhere | seen.keys()).tree
