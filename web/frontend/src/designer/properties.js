@@ -16,6 +16,8 @@ const ACTIONS = [
 ];
 const span = (value) =>
   /^\s*\d{1,4}\s*个?\s*(工作日|工作小时|天|日|小时)\s*$/.test(value ?? '') ? undefined : '请写成 1 工作日、4 工作小时、2 天这样';
+const schedule = (value) =>
+  /^\s*(P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?(\s+|$))*$/.test(value ?? '') ? undefined : '请写成 PT15S PT5M PT1H 这样，用空格分开';
 // Groups of the standard panel that ours replace.
 const REPLACED = ['multiInstance', 'timer', 'adHocCompletion', 'compensation'];
 
@@ -256,7 +258,14 @@ export default class Properties {
         id: 'lvze-operation',
         label: '服务',
         shouldOpen: true,
-        entries: [this.field(select, 'lvze:Operation', 'name', '做什么', { options: names }), ...inputs],
+        entries: [
+          this.field(select, 'lvze:Operation', 'name', '做什么', { options: names }),
+          ...inputs,
+          this.field(text, 'lvze:Retry', 'schedule', '失败后隔多久再试', {
+            description: '例如 PT2S PT15S PT1M（2 秒、15 秒、1 分钟），试完仍不成就等管理员处理；不填就照此办理',
+            validate: schedule,
+          }),
+        ],
       },
       ...(operation && (others.length || !Object.keys(known).length)
         ? [this.pairs(element, 'lvze-operation-others', '其他参数', others, {
