@@ -62,9 +62,11 @@ def _thrown(case: Case, host: Element, kind: str) -> set[str | None] | None:
     """The codes that an activity can throw; None where that is known only when it runs."""
     if host.kind == "callActivity":
         return None
-    if host.kind not in SUB_PROCESSES:
-        return None if kind == "error" and host.operation is not None else set()
     codes: set[str | None] = set()
+    if host.kind not in SUB_PROCESSES:
+        if kind == "escalation":  # of a user task's deadline
+            codes = {one.code for one in host.escalations if one.action == "throw"}
+        return None if kind == "error" and host.operation is not None else codes
     for inner in case.graph.inside.get(host.id, ()):
         if inner.kind in ("endEvent", "intermediateThrowEvent"):
             if inner.event is not None and inner.event.kind == kind:

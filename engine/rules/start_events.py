@@ -9,7 +9,7 @@ from engine.bpmn.parser import SUB_PROCESSES
 from engine.errors import Finding
 from engine.rules import Case
 
-_STARTS = frozenset({"message", "timer", "signal", "conditional"})
+_STARTS = frozenset({"message", "timer", "signal"})
 
 
 def check(case: Case) -> Iterator[Finding]:

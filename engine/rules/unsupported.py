@@ -28,6 +28,7 @@ RUNS = FLOW_NODES - {"scriptTask"} | {
     *("timeDate", "timeDuration", "timeCycle", "condition", "activationCondition", "completionCondition"),
     *("standardLoopCharacteristics", "loopCondition", "multiInstanceLoopCharacteristics", "loopCardinality"),
     *("dataObject", "dataObjectReference", "dataInputAssociation", "dataOutputAssociation"),
+    *("ioSpecification", "dataInput", "dataOutput"),
 }
 REFUSED = {
     "scriptTask": "脚本任务不能执行；请改用“业务规则任务”写判断，或用“服务任务”调用系统操作。",
@@ -53,7 +54,6 @@ DRAWN = {
     "correlationSubscription": "BPMN 的关联定义不起作用；请在消息事件的属性里设置关联键。",
     "dataStore": "数据存储仅作图示；要登记数据，请用台账和服务任务“登记台账”。",
     "dataStoreReference": "数据存储仅作图示；要登记数据，请用台账和服务任务“登记台账”。",
-    "ioSpecification": "数据输入输出的说明仅作图示：活动看得到全部变量。要改名或挑选，请用输入、输出映射。",
     "ioBinding": "接口绑定仅作图示；请用服务任务选择操作。",
     "property": "BPMN 的 property 不是变量，仅作图示；变量来自表单和输出。",
     "loopDataInputRef": "多实例的数据引用不起作用；请在属性里填写集合。",
@@ -106,9 +106,7 @@ HARMLESS = {
     **dict.fromkeys(
         ("sourceRef", "targetRef", "transformation", "assignment", "from", "to"), "data-associations tells"
     ),
-    **dict.fromkeys(
-        ("dataInput", "dataOutput", "inputSet", "outputSet"), "part of an ioSpecification, or of an event"
-    ),
+    **dict.fromkeys(("inputSet", "outputSet"), "part of an ioSpecification"),
     **dict.fromkeys(
         ("dataInputRefs", "dataOutputRefs", "optionalInputRefs", "whileExecutingInputRefs"), "the same"
     ),
