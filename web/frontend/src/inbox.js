@@ -20,11 +20,12 @@ htmx.config.responseHandling = [
 ];
 
 function start(root) {
-  for (const part of [rows, signatures, drafts, pictures, phrases]) part(root);
+  for (const part of [rows, signatures, drafts, pictures]) part(root);
 }
 
 printing();
 confirmations();
+phrases();
 sheets(htmx);
 start(document);
 errorSummary(document);

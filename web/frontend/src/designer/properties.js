@@ -54,7 +54,8 @@ export default class Properties {
     if (is(element, 'bpmn:BusinessRuleTask')) groups.push(...this.decision());
     if (is(element, 'bpmn:CallActivity')) groups.push(...this.call(element));
     if (getBusinessObject(element).loopCharacteristics?.$type === 'bpmn:MultiInstanceLoopCharacteristics') {
-      groups.push(...this.loop());
+      groups.push(...this.loop(element));
+      if (is(element, 'bpmn:UserTask')) groups.push(this.vote());
     }
     if (is(element, 'bpmn:SequenceFlow')) groups.push(...this.flow(element));
     if (getBusinessObject(element).eventDefinitions?.[0]?.$type === 'bpmn:TimerEventDefinition') {
@@ -322,7 +323,7 @@ export default class Properties {
     ];
   }
 
-  loop() {
+  loop(element) {
     return [{
       id: 'lvze-loop',
       label: '逐个办理（会签）',
@@ -340,7 +341,77 @@ export default class Properties {
           write: (element, body) => this.setExpression(element, holderOf(element, 'lvze:Loop'), 'completionCondition', body),
         }),
       ],
-    }];
+    }, this.tallies(element)];
+  }
+
+  tallies(element) {
+    const loop = () => extension(holderOf(element, 'lvze:Loop'), 'lvze:Loop');
+    const write = (tallies) => this.extensions.write(element, [[loop(), { tallies }]]);
+    const all = loop()?.get('tallies') ?? [];
+    const once = (act) => (event) => {
+      event.stopPropagation();
+      act();
+    };
+    const add = () => {
+      if (!loop()) this.extensions.add(element, 'lvze:Loop', {});
+      write([...loop().get('tallies'), this.extensions.create('lvze:Tally', { name: '同意数' }, loop())]);
+    };
+    return {
+      id: 'lvze-tallies',
+      label: '计数',
+      component: ListGroup,
+      add: once(add),
+      items: all.map((one, index) => {
+        const field = (kind, name, label, description) => kind({
+          id: `lvze-tally-${index}-${name}`,
+          label,
+          description,
+          read: () => one.get(name),
+          write: (_, value) => this.extensions.write(element, [[one, { [name]: value || undefined }]]),
+        });
+        return {
+          id: `lvze-tally-${index}`,
+          label: one.name ?? '',
+          remove: once(() => write(all.filter((other) => other !== one))),
+          entries: [
+            field(text, 'name', '叫作（变量）'),
+            field(formula, 'condition', '哪些算数', '例如 =决定 = "同意"；不填则每一项都算'),
+            field(formula, 'weight', '每项算多少', '例如 =分数；不填算 1'),
+          ],
+        };
+      }),
+    };
+  }
+
+  vote() {
+    const one = (name, label, options, more = {}) => this.field(select, 'lvze:Vote', name, label, {
+      options: Object.entries(options).map(([value, label_]) => ({ value, label: label_ })),
+      none: '（默认）',
+      ...more,
+    });
+    return {
+      id: 'lvze-vote',
+      label: '表决（会签、或签、票签）',
+      entries: [
+        one('kind', '方式', { all: '会签：全体同意才通过', any: '或签：第一个决定算数', ratio: '票签：达到门槛即通过' }, { none: '（不是表决）' }),
+        this.field(text, 'lvze:Vote', 'field', '表单里记录决定的一栏', { description: '例如 决定' }),
+        this.field(text, 'lvze:Vote', 'agree', '哪些值算同意', { description: '多个用空格分开；不填就是“同意”' }),
+        this.field(text, 'lvze:Vote', 'reject', '哪些值算反对', { description: '不填则其余的值都算反对' }),
+        this.field(text, 'lvze:Vote', 'abstain', '哪些值算弃权'),
+        this.field(formula, 'lvze:Vote', 'threshold', '门槛', { description: '票签用，例如 =0.5 或 =2/3；不填为 0.5' }),
+        one('measure', '门槛的单位', { share: '比例', heads: '人数', weight: '权重' }),
+        one('of', '比例的基数', { 应到: '应到（全体有表决权的人）', 实到: '实到（投了票的人）', 有效票: '有效票' }),
+        one('tie', '恰好达到门槛', { fail: '不通过（须超过）', pass: '通过（达到即可）' }),
+        one('abstention', '弃权票', { valid: '算有效票', invalid: '不算有效票' }),
+        this.field(formula, 'lvze:Vote', 'quorum', '法定人数', { description: '参加人数占应到的比例，例如 =4/5；不填不限' }),
+        this.field(formula, 'lvze:Vote', 'weight', '每人的权重', { description: '例如 =人.票数；不填一人一票' }),
+        one('early', '提前结束', { fail: '已不可能通过时', both: '胜负已定时', none: '等所有人投完' }),
+        this.field(check, 'lvze:Vote', 'secret', '无记名'),
+        one('franchise', '谁有表决权', { members: '正式党员（预备党员没有）', everyone: '名单上的所有人' }),
+        this.field(feel, 'lvze:Vote', 'until', '投票截止', { description: '时间、日期或时长；到时按已投的票计' }),
+        this.field(text, 'lvze:Vote', 'result', '结果存入变量', { description: '例如 表决；之后可写 表决.结果 = "通过"' }),
+      ],
+    };
   }
 
   flow(element) {

@@ -22,15 +22,13 @@ export function errorSummary(root) {
 }
 
 // <div data-phrases="id of a textarea"> with a button for each phrase: a click adds it to what is written.
-export function phrases(root) {
-  for (const offered of root.querySelectorAll('[data-phrases]')) {
-    const field = document.getElementById(offered.dataset.phrases);
-    offered.hidden = false;
-    offered.addEventListener('click', ({ target }) => {
-      if (!target.matches('button')) return;
-      field.value = [field.value.trim(), target.textContent].filter(Boolean).join('\n');
-      field.dispatchEvent(new Event('input', { bubbles: true }));
-      field.focus();
-    });
-  }
+export function phrases() {
+  document.addEventListener('click', ({ target }) => {
+    const button = target.closest('[data-phrases] button');
+    if (!button) return;
+    const field = document.getElementById(button.parentElement.dataset.phrases);
+    field.value = [field.value.trim(), button.textContent].filter(Boolean).join('\n');
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+    field.focus();
+  });
 }
