@@ -178,6 +178,14 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
                 ),
                 kind="auto",
             )
+        case "vote-opened":
+            return Line(event.at, _vote_opened(payload), kind="auto")
+        case "vote-closed":
+            return Line(event.at, _vote_closed(payload.get("result") or {}), kind="auto")
+        case "compensating":
+            return Line(event.at, _("撤销下级已经办完的事项"), kind="auto")
+        case "escalated":
+            return Line(event.at, _("向上级升级（%(code)s）", code=payload.get("code") or ""), kind="auto")
         case "timer-fired":
             return Line(event.at, _("到期，自动处理"), kind="auto")
         case "reminded":
@@ -426,6 +434,19 @@ def cell(text: str) -> Markup | str:
 
 
 _CELLS = {"-": "不限", "": "—", "true": "是", "false": "否", "null": "空"}
+
+
+def _vote_opened(payload: Mapping[str, Any]) -> str:
+    words = _("开始无记名投票") if payload.get("secret") else _("开始表决")
+    return str(words) + str(_("，应到 %(count)s 人", count=payload.get("voters")))
+
+
+def _vote_closed(result: Mapping[str, Any]) -> str:
+    counted = "，".join(
+        str(_("%(choice)s %(count)s", choice=name, count=result.get(name)))
+        for name in ("应到", "实到", "同意", "反对", "弃权", "无效")
+    )
+    return str(_("表决%(outcome)s（%(counted)s）", outcome=result.get("结果", ""), counted=counted))
 
 
 def _signed(payload: Mapping[str, Any]) -> list[str]:

@@ -468,7 +468,7 @@ def test_at_the_top_it_is_an_incident_and_nothing_has_happened(play: Play, clock
 
 def test_a_services_error_in_a_child_is_the_parents(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(context: service_tasks.Operation, *, unit: Any) -> Any:
-        raise service_tasks.BpmnError("出错")
+        raise service_tasks.BpmnError("出错", "坏了")
 
     failing = SimpleNamespace(run=run)
     monkeypatch.setattr(service_tasks, "find", lambda name: failing)
