@@ -32,7 +32,7 @@ def calendar(session: Session) -> Calendar:
 
 def _read(session: Session) -> Mapping[date, bool]:
     rows = session.execute(select(LocalDay.day, LocalDay.is_working))
-    return dict(iter(rows.tuples()))
+    return {row.day: row.is_working for row in rows}
 
 
 def everything(session: Session) -> list[LocalDay]:
