@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, cancellation, fanout, history, reading, stepping, suspension
+from engine import assignment, cancellation, fanout, history, reading, stepping, subscriptions, suspension
 from engine.deployments import ProcessDefinition
 from engine.dmn import Sheet
 from engine.documents import register
@@ -18,6 +18,7 @@ from engine.fanout import Fanout
 from engine.instances import ProcessInstance
 from engine.jobs import Job
 from engine.runtime import Runtime
+from engine.subscriptions import Subscription
 from engine.suspension import Suspension
 from engine.work_items import WorkItem
 
@@ -39,6 +40,7 @@ class View:
     :ivar ancestors: from the top down, without itself
     :ivar suspension: by whom, when and why it stands still, if it does
     :ivar cancellable: the reader may cancel it
+    :ivar receivers: the messages and signals that it waits for
     """
 
     instance: ProcessInstance
@@ -51,6 +53,7 @@ class View:
     pending: list[Job]
     suspension: Suspension | None
     cancellable: bool
+    receivers: list[Subscription]
 
     @property
     def incidents(self) -> list[Job]:
@@ -191,6 +194,7 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
         list(session.scalars(select(Job).where(Job.instance_id == instance.id))),
         suspension.of(session, instance),
         cancellation.may_cancel(session, instance, by),
+        subscriptions.of_instance(session, instance.id),
     )
 
 

@@ -84,6 +84,12 @@ def _delete(session: Session, *conditions: Any) -> None:
     session.execute(delete(Subscription).where(*conditions).execution_options(synchronize_session=False))
 
 
+def of_instance(session: Session, instance_id: int) -> list[Subscription]:
+    """What the instance waits for, without those below it."""
+    query = select(Subscription).where(Subscription.instance_id == instance_id)
+    return list(session.scalars(query.order_by(Subscription.id)))
+
+
 def receivers(session: Session, name: str, correlation: str | None) -> list[Subscription]:
     """Tokens that wait for a message, the longest waiting first; enough of them to see whether they are of one instance."""
     of = Subscription

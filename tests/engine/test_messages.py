@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 
 from engine import Conflict, Invalid, NotAllowed, NotExecutable, NotFound, ProcessEngine, SettableClock
 from engine.database import Database
+from engine.deliveries import Delivery
 from engine.jobs import Job
 from engine.messages import KEPT, Message
 from engine.subscriptions import Subscription
@@ -396,3 +398,61 @@ def test_a_receiver_that_cannot_go_on_refuses_the_message_and_still_waits(
     assert count(database, Subscription) == 1
     engine.send_message("批复", data={"结论": "同意"}, by=admin)
     assert at(engine, instance, admin) == ["a"]
+
+
+def together(number: int, act: Callable[[], object]) -> list[Exception]:
+    """The act in that many threads at once; what went wrong."""
+    ready, failures = threading.Barrier(number), list[Exception]()
+
+    def attempt() -> None:
+        ready.wait()
+        try:
+            act()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=attempt) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
+def test_one_idempotency_key_at_once_from_many_sides_has_one_effect(
+    engine: ProcessEngine, world: World, admin: int
+) -> None:
+    instance = waiting(engine, world, "甲")
+    results: list[Delivery] = []
+
+    def send() -> None:
+        results.append(engine.send_message("批复", correlation="甲", idempotency_key="请求-1", by=admin))
+
+    assert together(6, send) == []
+    assert [one.instance_id for one in results] == [instance] * 6
+    assert sorted(one.repeated for one in results) == [False, *[True] * 5]
+
+
+def test_two_messages_at_once_for_one_receiver_move_it_once(
+    engine: ProcessEngine, world: World, admin: int
+) -> None:
+    instance = waiting(engine, world, "甲")
+    failures = together(2, lambda: engine.send_message("批复", correlation="甲", by=admin))
+    assert len(failures) == 1 and isinstance(failures[0], (Conflict, NotFound))
+    assert at(engine, instance, admin) == ["a"]
+    assert engine.verify_history() == []
+
+
+def test_a_thrown_message_that_several_wait_for_is_an_incident(
+    engine: ProcessEngine, world: World, admin: int, database: Database
+) -> None:
+    first, second = waiting(engine, world, "甲"), waiting(engine, world, "甲")
+    engine.deploy({"p.bpmn": sender(), **NUMBER})
+    engine.start("sends", by=world.member, data={"编号": "甲"})
+    engine.run_jobs()
+    (incident,) = engine.incidents(by=admin)
+    assert "不知道该交给哪一个" in incident.error["message"]
+    engine.cancel(second, reason="重复", by=world.member)
+    engine.retry_incident(incident.job.id, by=admin)
+    engine.run_jobs()
+    assert at(engine, first, admin) == ["a"] and count(database, Message) == 0

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from engine import ProcessEngine
+from tests.engine.drawing import catch, defines, draw, end, extensions, named, ours, path, start
 from tests.web.conftest import Visit, Visitor, World
 
 
@@ -41,6 +42,10 @@ def test_an_administrator_suspends_and_resumes(
     assert "等待批复" in words(member) and ">恢复<" not in member.page and ">变量<" not in member.page
     (row,) = engine.inbox(by=world.member)
     assert row.item is not None
+    member.get("/inbox")
+    assert "已暂停" in words(member)
+    member.get(f"/work-items/{row.item.id}")
+    assert "流程已暂停，暂时不能办理" in words(member)
     done = member.post(f"/work-items/{row.item.id}/completion", {"标题": "x"})
     assert done.status_code == 409 and "已由程立功于" in words(member)
     page = admin.link("恢复")
@@ -67,9 +72,9 @@ def test_the_initiator_cancels_after_he_has_seen_what_ends(
 
 def test_only_administrators_see_and_change_the_rest(visit: Visit, world: World, instance: int) -> None:
     member = visit("suxiaoman")
-    for path in ("suspension", "resumption", "deletion", "variables"):
-        assert member.get(f"/instances/{instance}/{path}").status_code == 403
-        tried = member.post(f"/instances/{instance}/{path}", {"reason": "x", "name": "a", "value": "1"})
+    for page in ("suspension", "resumption", "deletion", "variables"):
+        assert member.get(f"/instances/{instance}/{page}").status_code == 403
+        tried = member.post(f"/instances/{instance}/{page}", {"reason": "x", "name": "a", "value": "1"})
         assert tried.status_code == 403
     other = visit("dingyifan")
     assert other.get(f"/instances/{instance}/cancellation").status_code == 404
@@ -107,3 +112,13 @@ def test_an_ended_instance_is_deleted(
     admin.get(f"/instances/{instance}")
     assert "数据已删除" in words(admin) and "删除数据" in words(admin) and "演练数据" in words(admin)
     assert visit("suxiaoman").get(f"/instances/{instance}").status_code == 404
+
+
+def test_the_page_says_which_message_it_waits_for(engine: ProcessEngine, world: World, visit: Visit) -> None:
+    event = extensions(ours("message", correlation='="2026-7"')) + defines("message", "m")
+    parts = (start(), catch("c", event), end(), path("start", "c", "end"))
+    engine.deploy({"p.bpmn": draw("p", *parts, extra=named("message", "m", "批复"))})
+    waiting = engine.start("p", by=world.member).id
+    member = visit("suxiaoman")
+    member.get(f"/instances/{waiting}")
+    assert "等待消息“批复”（2026-7）。" in words(member) and "等待约定的时间" not in words(member)
