@@ -117,10 +117,11 @@ class Workers:
         slept = False
         while not self._stop.is_set():
             worked, pause = False, self.POLL
+            since = self._runtime.clock.now()
             try:
                 worked = run_one(self._runtime)
                 if not worked:
-                    pause = self._pause()
+                    pause = self._pause(since)
             except Exception:
                 logger.exception("a worker could not reach its jobs")
             self._seal()
@@ -130,12 +131,16 @@ class Workers:
                 self.ring()
             slept = not worked
 
-    def _pause(self) -> float:
-        """Seconds until the next job is due, at most ``POLL``."""
-        at = self._runtime.clock.now()
+    def _pause(self, since: datetime) -> float:
+        """Seconds until the next job is due, at most ``POLL``.
+
+        :param since: before this worker looked: what has become due meanwhile is not slept over
+        """
         with self._runtime.database.read() as session:
-            due = jobs.next_due(session, at)
-        return self.POLL if due is None else min(self.POLL, (due - at).total_seconds())
+            due = jobs.next_due(session, since)
+        if due is None:
+            return self.POLL
+        return min(self.POLL, max(0.0, (due - self._runtime.clock.now()).total_seconds()))
 
     def _sleep(self, seconds: float) -> None:
         with self._bell:

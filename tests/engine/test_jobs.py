@@ -126,15 +126,18 @@ def test_a_fan_out_whose_job_fails_waits_for_its_next_attempt(
 
 
 def test_workers_sleep_until_the_next_job_is_due(
-    engine: ProcessEngine, database: Database, instance: int
+    engine: ProcessEngine, database: Database, instance: int, clock: SettableClock
 ) -> None:
     crew = workers.Workers(engine._runtime, 0)
-    assert crew._pause() == crew.POLL
+    assert crew._pause(NOW) == crew.POLL
     with database.write() as session:
         fill(session, instance, 1, due_at=NOW + timedelta(milliseconds=250))
         fill(session, instance, 1, due_at=NOW + timedelta(milliseconds=100), held_at=NOW)
         fill(session, instance, 1, due_at=NOW + timedelta(milliseconds=100), incident_at=NOW)
-    assert crew._pause() == pytest.approx(0.25)
+    assert crew._pause(NOW) == pytest.approx(0.25)
+    clock.advance(SECOND)
+    assert crew._pause(NOW) == 0  # it became due while this worker looked: it is not slept over
+    assert crew._pause(NOW + SECOND) == crew.POLL
 
 
 def test_a_lease_is_held_while_the_work_lasts(
