@@ -127,6 +127,27 @@ def test_when_a_signature_is_asked_for_and_what_a_process_renews(designer: Page,
     ]
 
 
+def test_deadlines_are_set_reminded_of_and_escalated(designer: Page, pages: Pages) -> None:
+    select(designer, "review")
+    for group in ("lvze-Reminder", "lvze-Escalation"):
+        designer.locator(f"[data-group-id='group-{group}'] .bio-properties-panel-add-entry").click()
+    before = entry(designer, "lvze-Reminder-0-before").get_by_role("textbox")
+    before.fill("一天")
+    expect(entry(designer, "lvze-Reminder-0-before")).to_contain_text("请写成 1 工作日")
+    before.fill("4 工作小时")
+    entry(designer, "lvze-Escalation-0-action").locator("select").select_option("reassign")
+    entry(designer, "lvze-Escalation-0-post").get_by_role("textbox").fill("党务干事")
+    entry(designer, "lvze-Escalation-0-superior").locator("input").check()
+    told = {tag: attributes for tag, attributes, _ in extensions(sent(designer, pages), "review")}
+    assert told[LVZE + "reminder"] == {"before": "4 工作小时"}
+    assert told[LVZE + "escalation"] == {
+        "after": "1 工作日",
+        "action": "reassign",
+        "post": "党务干事",
+        "superior": "true",
+    }
+
+
 def test_emptying_the_last_attribute_removes_the_element(designer: Page, pages: Pages) -> None:
     select(designer, "review")
     entry(designer, "lvze-Title-value").get_by_role("textbox").fill("")
