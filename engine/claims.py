@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, history, instances, suspension, votes
+from engine import assignment, ballots, history, instances, suspension
 from engine.assignment import Eligibility
 from engine.bpmn.model import Element
 from engine.clock import local
@@ -209,7 +209,7 @@ def save_draft(
 ) -> WorkItem:
     """Keep what the person has typed so far, unchecked; per person, no event. Of a secret ballot nothing is kept."""
     item, _, _ = open_for(session, work_item_id, by, at)
-    if votes.is_sealed(session, item.fanout_id):
+    if ballots.is_open(session, item.fanout_id):
         return item
     item.draft = {**(item.draft or {}), str(by): dict(data)}
     item.drafted_at = at

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import (
     assignment,
+    ballots,
     blobs,
     deadlines,
     history,
@@ -809,6 +810,10 @@ def end_below(
         .execution_options(**same)
     )
     subscriptions.drop_below(session, below)
+    within = select(Fanout.id).where(Fanout.instance_id.in_(below))
+    ballots.destroy(
+        session, ballots.BallotBox.fanout_id.in_(fanouts), ballots.BallotBox.fanout_id.in_(within)
+    )
     session.execute(
         delete(job)
         .where(

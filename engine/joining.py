@@ -215,7 +215,7 @@ def _complete(
     """:param late: positions that have arrived and are still to be counted"""
     if row.arrived >= row.children or row.compensated_at is not None:
         return row.arrived >= row.children
-    if vote is not None and (votes.over(vote, at) or votes.verdict(vote, at) is not None):
+    if vote is not None and votes.decided(vote, at):
         return True
     loop = element.loop
     if loop is None or loop.condition is None:

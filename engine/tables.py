@@ -3,6 +3,7 @@
 from engine import (  # noqa: F401
     arrivals,
     assignment,
+    ballots,
     blobs,
     carbon_copies,
     checkpoints,

@@ -1,27 +1,22 @@
 """Votes (会签, 或签, 票签): a multi-instance user task whose children are the voters.
 
 What a vote goes by is fixed when it opens: the electorate as persons with their weights, the threshold, what it is a share of, what
-an abstention and a tie mean. Who has voted is always on record. Of an open vote the history also says who voted how. Of a secret one
-nothing does: a ballot lies sealed under a random number, without person, order or time, its key is made of a secret outside the
-database and of a salt that the count destroys together with the ballots. See docs/decisions/010-secret-ballots.md.
+an abstention and a tie mean. Who has voted is always on record. Of an open vote the history also says who voted how, of a
+secret one nothing does (``engine.ballots``).
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import ForeignKey, LargeBinary, String, delete, insert, select
+from sqlalchemy import ForeignKey, String, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine import fanout
+from engine import ballots, fanout
 from engine.arrivals import Arrival
 from engine.assignment import Eligibility
 from engine.bpmn.execution import Opened
@@ -52,7 +47,6 @@ class Vote(Table):
     :ivar rule: the ``Rule`` by which it was opened
     :ivar heads: 应到: those who have a vote; ``weight`` is theirs together
     :ivar cast: choice -> [heads, weight]; of a secret vote empty until the count
-    :ivar salt: of a secret vote: half of the ballots' key, in hexadecimal; NULL after the count
     :ivar result: what the parent got; NULL while the vote is open
     """
 
@@ -64,7 +58,6 @@ class Vote(Table):
     weight: Mapped[Any] = mapped_column(Values)
     cast: Mapped[dict[str, Any]] = mapped_column(Values)
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    salt: Mapped[str | None] = mapped_column(String(64))
     result: Mapped[dict[str, Any] | None] = mapped_column(Values)
 
 
@@ -85,20 +78,6 @@ class Voter(Table):
     removed_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(500))
-
-
-class Ballot(Table):
-    """A secret ballot that is not counted yet. Its place in the table is as random as its number; the count deletes it.
-
-    :ivar sealed: the choice, encrypted; each as long as any other
-    """
-
-    __tablename__ = "ballot"
-    __table_args__ = ({"sqlite_with_rowid": False},)  # a rowid would number the ballots in their order
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    fanout_id: Mapped[int] = mapped_column(ForeignKey("vote.fanout_id"), index=True)
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +187,11 @@ def open_(
         weight=sum((one.weight for one in roll.voters), 0),
         cast={},
         until=until,
-        salt=secrets.token_hex(32) if voting.secret else None,
     )
     session.add(vote)
     session.flush()
+    if voting.secret:
+        ballots.set_up(session, row.id)
     session.execute(
         insert(Voter),
         [
@@ -405,7 +385,8 @@ def cast(
         return None
     choice = choice_of(voting, results.get(voting.field))
     if voting.secret:
-        _seal(runtime, session, item, choice)
+        if not ballots.drop(session, row.id, choice, CHOICES, runtime.settings.passphrase):
+            raise Conflict("vote-closed", f"“{item.title}”的表决已经结束。", id=item.id)
         return None
     if voting.kind == "any":
         # Whoever comes second has nothing to decide: here, and only here, siblings wait for one row.
@@ -422,52 +403,21 @@ def cast(
     return {choice: weight}
 
 
-def _seal(runtime: Runtime, session: Session, item: WorkItem, choice: str) -> None:
-    # The count waits for ballots on their way; they do not wait for each other.
-    salt = session.scalar(
-        select(Vote.salt).where(Vote.fanout_id == item.fanout_id).with_for_update(read=True)
-    )
-    if salt is None:
-        raise Conflict("vote-closed", f"“{item.title}”的表决已经结束。", id=item.id)
-    number = secrets.token_hex(16)
-    sealed = _cipher(runtime, salt).encrypt(
-        bytes.fromhex(number), bytes([CHOICES.index(choice)]), b"%d" % (item.fanout_id or 0)
-    )
-    ballot = {"id": number, "fanout_id": item.fanout_id, "sealed": sealed}
-    session.execute(insert(Ballot.__table__), [ballot])  # type: ignore[arg-type]
-
-
-def is_sealed(session: Session, fanout_id: int | None) -> bool:
-    """Whether a secret vote is open there."""
-    if fanout_id is None:
-        return False
-    return session.scalar(select(Vote.salt).where(Vote.fanout_id == fanout_id)) is not None
-
-
-def _cipher(runtime: Runtime, salt: str) -> AESGCM:
-    passphrase = runtime.settings.passphrase.encode()
-    return AESGCM(hmac.new(passphrase, b"ballot" + bytes.fromhex(salt), hashlib.sha256).digest())
-
-
 def of(session: Session, row: Fanout, *, lock: bool = False) -> Vote:
     return session.get_one(Vote, row.id, with_for_update=lock, populate_existing=lock)
 
 
 def count(vote: Vote, tally: Mapping[str, Any] | None) -> None:
-    """Count an open ballot that has arrived."""
+    """Count a ballot of an open vote that has arrived."""
     for choice in CHOICES:
         if choice in (tally or {}):
             heads, weight = vote.cast.get(choice, (0, 0))
             vote.cast = {**vote.cast, choice: [heads + 1, weight + (tally or {})[choice]]}
 
 
-def verdict(vote: Vote, at: datetime) -> bool | None:
-    """Whether the vote has passed, failed, or is not over (None). A secret one says nothing before it is counted."""
-    if vote.salt is not None:
-        return None
-    rule, electorate, got = _rule_of(vote), Count(vote.heads, vote.weight), _counts(vote)
-    found = rule.verdict(electorate, got)
-    return rule.passes(electorate, got) if found is None and over(vote, at) else found
+def decided(vote: Vote, at: datetime) -> bool:
+    """Whether it is over: decided by its rule, or by its time."""
+    return over(vote, at) or _rule_of(vote).verdict(Count(vote.heads, vote.weight), _counts(vote)) is not None
 
 
 def over(vote: Vote, at: datetime) -> bool:
@@ -484,23 +434,19 @@ def _counts(vote: Vote) -> dict[str, Count]:
 
 def close(runtime: Runtime, session: Session, vote: Vote, element: Element) -> dict[str, Any]:
     """Count what is secret, destroy ballots and salt, and say how the vote ended: the parent's variable ``result``."""
-    if vote.salt is not None:
-        cipher, label = _cipher(runtime, vote.salt), b"%d" % vote.fanout_id
-        opened = session.execute(
-            delete(Ballot).where(Ballot.fanout_id == vote.fanout_id).returning(Ballot.id, Ballot.sealed)
-        ).all()
-        for number, sealed in opened:
-            choice = CHOICES[cipher.decrypt(bytes.fromhex(number), sealed, label)[0]]
-            count(vote, {choice: 1})
-        vote.cast = {choice: vote.cast[choice] for choice in CHOICES if choice in vote.cast}
-        vote.salt = None
+    voting = element.vote
+    assert voting is not None
+    if voting.secret:
+        counted = ballots.count(session, vote.fanout_id, CHOICES, runtime.settings.passphrase)
+        vote.cast = {choice: [counted[choice]] * 2 for choice in CHOICES if counted[choice]}
     rule, electorate, got = _rule_of(vote), Count(vote.heads, vote.weight), _counts(vote)
     found = rule.verdict(electorate, got)
     passed = rule.passes(electorate, got) if found is None and rule.kind != "any" else found
     present = sum(got.values(), NOBODY)
-    counted = {choice: got.get(choice, NOBODY) for choice in CHOICES}
-    valid = counted[AGREE] + counted[REJECT] + (counted[ABSTAIN] if rule.abstention == "valid" else NOBODY)
-    whole = {"应到": electorate, "实到": present, "有效票": valid, **counted}
+    by_choice = {choice: got.get(choice, NOBODY) for choice in CHOICES}
+    abstained = by_choice[ABSTAIN] if rule.abstention == "valid" else NOBODY
+    valid = by_choice[AGREE] + by_choice[REJECT] + abstained
+    whole = {"应到": electorate, "实到": present, "有效票": valid, **by_choice}
     vote.result = {
         "结果": PASSED if passed else FAILED,
         **{name: one.heads for name, one in whole.items()},
@@ -509,8 +455,7 @@ def close(runtime: Runtime, session: Session, vote: Vote, element: Element) -> d
         "基数": rule.of if rule.measure == "share" else None,
         "达到法定人数": rule.quorum is None or present.heads >= rule.quorum * electorate.heads,
     }
-    voting = element.vote
-    return {voting.result: vote.result} if voting is not None and voting.result else {}
+    return {voting.result: vote.result} if voting.result else {}
 
 
 def add_voter(
