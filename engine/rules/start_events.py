@@ -9,7 +9,9 @@ from engine.bpmn.parser import SUB_PROCESSES
 from engine.errors import Finding
 from engine.rules import Case
 
-_STARTS = frozenset({"message", "timer", "signal"})
+_STARTS = frozenset(
+    {"message", "timer", "signal", "conditional"}
+)  # of a condition, the rule unsupported tells
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -155,14 +155,16 @@ def _dead(case: Case, verdicts: list[Verdict]) -> Iterator[Finding]:
         done = {element for verdict in own for element in verdict.found.done}
         stuck = {one.at.id for verdict in own for one in verdict.found.stuck}
         for element in elements:
-            if element.id in done or element.id in stuck or element.kind == "boundaryEvent":
+            told = element.id in stuck or element.triggered or element.compensates
+            if element.id in done or told or element.kind == "boundaryEvent":
                 continue
             before = next((flow.source for flow in element.incoming if flow.source in done), None)
             if before is not None:
                 path = next((path for v in own if (path := v.found.way_to(before))), ())
+                at = next((number for number, mark in enumerate(path) if mark[0] == before), len(path))
                 yield Finding(
                     "soundness",
-                    f"永远走不到这里：{_path(case, path)}，之后没有一路通到 {_named(element)}。"
+                    f"永远走不到这里：{_path(case, path[: at + 1])}，之后没有一路通到 {_named(element)}。"
                     "请检查它前面的子流程能不能正常结束，前面的汇合能不能等齐。",
                     element.id,
                 )
@@ -176,7 +178,7 @@ def _stuck(case: Case, stuck: Stuck) -> str:
         else "请让回路不经过两个互相等待的网关"
     )
     waits = f"永远等待来自 {missing} 的一路" if missing else "永远等不到下一轮"
-    return f"流程会卡死：{_path(case, stuck.path)}，在汇合 {_named(stuck.at)} 处{waits}。{instead}，或让各路都能到达。"
+    return f"流程会卡死：{_path(case, stuck.path)}，在汇合 {stuck.at.id} 处{waits}。{instead}，或让各路都能到达。"
 
 
 def _path(case: Case, marks: Marks) -> str:
