@@ -61,7 +61,9 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
         loaded = runtime.definitions.get(session, instance.definition_id)
         element = loaded.process.model.elements[item.element_id]
         kind, number = job.payload or ("", 0)
-        escalation = element.escalations[number] if kind == "escalation" else None
+        # A version that the instance has migrated to may have fewer of them.
+        reminder = dict(enumerate(element.reminders)).get(number) if kind == "reminder" else None
+        escalation = dict(enumerate(element.escalations)).get(number) if kind == "escalation" else None
         if item.fanout_id is None or (escalation is not None and escalation.action == "throw"):
             instances.get(session, instance.id, lock=True)
         session.refresh(item, with_for_update=WRITING)
@@ -70,9 +72,9 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
             return
         data = handing_on.variables(runtime, session, loaded, instance, item)
         case = _Case(item, instance, element, data, at)
-        if escalation is None:
-            _remind(session, case, element.reminders[number].to)
-        else:
+        if reminder is not None:
+            _remind(session, case, reminder.to)
+        elif escalation is not None:
             _escalate(runtime, session, case, escalation)
 
 
