@@ -20,10 +20,12 @@ def check(case: Case) -> Iterator[Finding]:
         if loop is not None and loop.condition is None and loop.maximum is None:
             yield Finding("loops", "循环没有条件，也没有最多次数，不会停；请至少设置一样。", element.id)
     for scope, elements in case.graph.inside.items():
+        held = _held(case, elements)
         for ring in _rings(case, elements):
-            first = next(e for e in elements if e.id in ring)
-            around = " → ".join(e.id for e in elements if e.id in ring)
-            if not _left(case, scope, ring):
+            endless = bool(ring & held) and not _interrupted(case, scope, ring & held)
+            shown = [e for e in elements if e.id in (ring & held if endless else ring)]
+            first, around = shown[0], "、".join(e.id for e in shown)
+            if endless:
                 yield Finding(
                     "loops", f"这个回路没有出口，流程会一直转下去：{around}。请画出离开的条件。", first.id
                 )
@@ -36,31 +38,44 @@ def check(case: Case) -> Iterator[Finding]:
                 )
 
 
-def _left(case: Case, scope: str, ring: Collection[str]) -> bool:
-    """A token may choose to leave, or something interrupts it. A fork does not: one of its tokens stays."""
-    waits = any(_waits(case.model.elements[one]) for one in ring)
-    for one in (case.model.elements[id_] for id_ in ring):
-        exits = {target for target in case.graph.following(one) if target not in ring}
-        chosen = {
-            *(flow.target for flow in one.outgoing if _chooses(one)),
-            *(event.id for event in case.graph.boundary.get(one.id, ()) if event.interrupting),
-        }
-        if exits & chosen or (waits and any(_kills(case, target) for target in exits)):
-            return True
-    if not waits:
-        return False  # nothing comes between
+def _held(case: Case, elements: Collection[Element]) -> set[str]:
+    """Where a token that has come cannot but go on: the largest set of which every choice of a member leads back into it, or one
+    token of each fork does."""
+    held = {element.id for element in elements}
+    while True:
+        free = {id_ for id_ in held if _leaves(case, case.model.elements[id_], held)}
+        if not free:
+            return held
+        held -= free
+
+
+def _leaves(case: Case, element: Element, held: Collection[str]) -> bool:
+    events = case.graph.boundary.get(element.id, ())
+    if any(event.interrupting and event.id not in held for event in events):
+        return True
+    chooses = element.kind in ("exclusiveGateway", "eventBasedGateway")
+    always = [f for f in element.outgoing if f.condition is None and not f.default and not chooses]
+    if any(flow.target in held for flow in always):
+        return False
+    if always or not element.outgoing:
+        beside = {event.id for event in events}
+        return not any(target in held for target in case.graph.following(element) if target not in beside)
+    return any(flow.target not in held for flow in element.outgoing)
+
+
+def _interrupted(case: Case, scope: str, ring: Collection[str]) -> bool:
+    """Something waits in it, and something else may end it meanwhile."""
+    if not any(_waits(case.model.elements[one]) for one in ring):
+        return False
+    exits = {target for one in ring for target in case.graph.following(case.model.elements[one])}
+    if any(_kills(case, target) for target in exits.difference(ring)):
+        return True
     while scope in case.model.elements:
         handlers = (start for start, _ in case.graph.handlers.get(scope, ()))
         if any(event.interrupting for event in (*case.graph.boundary.get(scope, ()), *handlers)):
             return True
         scope = case.model.elements[scope].scope
     return any(start.interrupting for start, _ in case.graph.handlers.get(scope, ()))
-
-
-def _chooses(element: Element) -> bool:
-    return element.kind in ("exclusiveGateway", "eventBasedGateway") or any(
-        flow.condition is not None or flow.default for flow in element.outgoing
-    )
 
 
 def _kills(case: Case, target: str) -> bool:
