@@ -11,6 +11,7 @@ from tests.browser.site import Site
 from tests.browser.test_member_commitment import GOALS
 
 REVIEW = "审核承诺：范承志2026年度"
+SIGN = "签署：2026年度岗位责任承诺书"
 
 
 def handed_in(site: Site, page: Page) -> Desk:
@@ -45,9 +46,6 @@ def test_a_review_is_taken_back_shared_and_sent_back(
 
     secretary = Desk(site, person(), "luyuanfan", "陆远帆")
     page = secretary.page
-    page.get_by_role("link", name="常用语").click()
-    page.get_by_label("添加一条").fill("请补充走访次数。")
-    page.get_by_role("button", name="添加").click()
     secretary.take(REVIEW)
     page.get_by_role("link", name="加签").click()
     page.get_by_label("按姓名查找").press_sequentially("曹")
@@ -67,22 +65,28 @@ def test_a_review_is_taken_back_shared_and_sent_back(
 
     secretary.take(REVIEW)
     expect(page.get_by_text("目标可行。").first).to_be_visible()
+    expect(page.get_by_role("link", name="退回", exact=True)).to_have_count(0)  # the form has its own
+    secretary.choose("支部审核", "同意")
+    secretary.hand_in()
+
+    page = member.page
+    page.get_by_role("link", name="常用语").click()
+    page.get_by_label("添加一条").fill("时限有误，请改为十月底前。")
+    page.get_by_role("button", name="添加").click()
+    member.take(SIGN)
     page.get_by_role("link", name="退回", exact=True).click()
-    expect(page.get_by_label("上一步：自主定责")).to_be_checked()
+    expect(page.get_by_label("上一步：支部审核")).to_be_checked()
     effects = page.locator("#effects")
+    expect(effects).to_contain_text("之后由这一步办理：支部审核")
+    page.get_by_role("radio", name="自主定责").check()
     expect(effects).to_contain_text("之后由这一步办理：自主定责")
-    page.get_by_role("radio", name="发起人：").check()
-    expect(effects).not_to_contain_text("之后由这一步办理：自主定责")
-    page.get_by_role("radio", name="上一步：").check()
-    page.get_by_role("button", name="请补充走访次数。").click()
-    expect(page.get_by_label("退回意见")).to_have_value("请补充走访次数。")
+    page.get_by_role("button", name="时限有误，请改为十月底前。").click()
+    expect(page.get_by_label("退回意见")).to_have_value("时限有误，请改为十月底前。")
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert violations(page) == []
     page.get_by_role("button", name="退回", exact=True).click()
     expect(page.get_by_role("status").first).to_contain_text("已退回到“自主定责”")
     member.take("自主定责：2026年度岗位责任承诺")
-    expect(member.page.get_by_text("请补充走访次数。").first).to_be_visible()
-    expect(
-        member.page.locator("[data-rows='承诺'] [data-row]").first.get_by_label("目标", exact=True)
-    ).to_have_value(GOALS[0][0])
+    first = page.locator("[data-rows='承诺'] [data-row]").first
+    expect(first.get_by_label("目标", exact=True)).to_have_value(GOALS[0][0])
