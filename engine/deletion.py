@@ -60,7 +60,7 @@ def delete(session: Session, instance_id: int, *, reason: str, by: int, at: date
     session.execute(
         update(WorkItem)
         .where(WorkItem.instance_id.in_(below))
-        .values(draft=None, item=None, version=WorkItem.version + 1)
+        .values(draft=None, item=None, held=None, version=WorkItem.version + 1)
         .execution_options(**same)
     )
     session.execute(

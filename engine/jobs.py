@@ -206,9 +206,10 @@ def lost(job: Job) -> Conflict:
 def finish(session: Session, job: Job) -> None:
     """Delete a job that is done.
 
-    :raises Conflict: the lease was lost; the caller's transaction must roll back
+    :raises Conflict: the lease was lost, or the instance suspended meanwhile; the caller's transaction must roll back
     """
-    result = session.execute(delete(Job).where(_mine(job)).execution_options(synchronize_session=False))
+    done = delete(Job).where(_mine(job), Job.held_at.is_(None))
+    result = session.execute(done.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     if result.rowcount != 1:
         raise lost(job)
@@ -217,11 +218,11 @@ def finish(session: Session, job: Job) -> None:
 def park(session: Session, job: Job, *, until: datetime | None = None) -> None:
     """Let a job wait: until a moment, or, a fan-out's, for the next arrivals.
 
-    :raises Conflict: the lease was lost; the caller's transaction must roll back
+    :raises Conflict: the lease was lost, or the instance suspended meanwhile; the caller's transaction must roll back
     """
     result = session.execute(
         update(Job)
-        .where(_mine(job))
+        .where(_mine(job), Job.held_at.is_(None))
         .values(token=None, lease_until=None, due_at=until, attempts=0)
         .execution_options(synchronize_session=False)
     )

@@ -152,10 +152,13 @@ def start(
     :param cause: what set off the start event ``cause.element_id``; None for the start event without a trigger
     :param payload: what its message or signal brought
     :raises Conflict: the process wants its business keys to be unique, and one of that key is running
+    :raises Invalid: the business key is longer than 200 characters
     """
     loaded = runtime.definitions.get(session, definition.id)
     model = loaded.process.model
     business_key = business_key or _text(resolve(model.business_key, data, at))
+    if business_key is not None and len(business_key) > 200:
+        raise Invalid("long-key", "业务编号最多 200 个字，请改短。")
     instance = ProcessInstance(
         definition_id=definition.id,
         scope=model.key,
@@ -201,4 +204,4 @@ def _taken(model: Model, business_key: str | None) -> Conflict:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)[:200]
+    return None if value is None else str(value)

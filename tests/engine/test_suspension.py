@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from engine import Conflict, Invalid, NotAllowed, NotFound, ProcessEngine, SettableClock, history
+from engine import (
+    Conflict,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    ProcessEngine,
+    SettableClock,
+    history,
+    jobs,
+    workers,
+)
 from engine.blobs import Blob
 from engine.database import Database
 from engine.fanout import Fanout
@@ -244,8 +254,6 @@ def test_a_thrown_message_waits_for_the_resumption_of_its_receiver(
 def test_a_job_under_way_does_not_step_what_was_suspended_meanwhile(
     engine: ProcessEngine, world: World, admin: int, database: Database
 ) -> None:
-    from engine import jobs, workers
-
     xml = draw("p", start(), catch("c", timer("timeDuration", "PT0S")), user("a"), end(), path("start", "c", "a", "end"))  # fmt: skip
     engine.deploy({"p.bpmn": xml})
     instance = engine.start("p", by=world.member).id
@@ -253,13 +261,34 @@ def test_a_job_under_way_does_not_step_what_was_suspended_meanwhile(
         job = jobs.claim(session, engine.clock.now())
     assert job is not None
     engine.suspend(instance, reason="核实", by=admin)
-    with pytest.raises(Conflict, match="暂停"):
+    with pytest.raises(Conflict):
         workers.run(engine._runtime, job, engine.clock.now())
     with database.write() as session:
         jobs.let_go(session, job)
     assert engine.run_jobs() == 0
     engine.resume(instance, by=admin)
     assert engine.run_jobs() == 1 and set(todo(engine, world.member)) == {"a"}
+
+
+def test_a_fan_out_s_next_child_is_not_opened_by_a_job_under_way(
+    engine: ProcessEngine, world: World, admin: int, database: Database
+) -> None:
+    loop = each("[1, 2, 3]", sequential=True)
+    engine.deploy({"p.bpmn": draw("p", start(), user("a", loop=loop), end(), path("start", "a", "end"))})
+    instance = engine.start("p", by=world.member).id
+    engine.complete(todo(engine, world.member)["a"], by=world.member)
+    with database.write() as session:
+        job = jobs.claim(session, engine.clock.now())
+    assert job is not None and job.kind == "fanout"
+    engine.suspend(instance, reason="核实", by=admin)
+    with pytest.raises(Conflict):
+        workers.run(engine._runtime, job, engine.clock.now())
+    assert todo(engine, world.member) == {}
+    with database.write() as session:
+        jobs.let_go(session, job)
+    engine.resume(instance, by=admin)
+    engine.run_jobs()
+    assert set(todo(engine, world.member)) == {"a"}
 
 
 def test_suspending_and_completing_at_once_ends_in_one_of_both(
@@ -455,6 +484,8 @@ def test_a_business_key_is_unique_among_running_instances_of_the_process(
     second = fresh().start("p", by=world.member, business_key="2026-1").id
     fresh().cancel(second, reason="重来", by=world.member)
     third = fresh().start("p", by=world.member, business_key="2026-1").id
+    with pytest.raises(Invalid):
+        fresh().start("p", by=world.member, business_key="长" * 201)
     found = fresh().instances(business_key="2026-1", definition="p", by=admin)
     assert [one.id for one in found] == [third, second, first]
 
