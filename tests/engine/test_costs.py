@@ -134,6 +134,29 @@ def test_a_bare_item_of_a_fan_out(
     assert_cheap(cost(engine, item(database, "每个"), by))
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "all"},
+        {"kind": "any"},
+        {"kind": "ratio", "weight": "项"},
+        {"kind": "ratio", "secret": "true"},
+    ],
+)
+def test_a_ballot(
+    engine: ProcessEngine, world: World, database: Database, siblings: int, rule: dict[str, str]
+) -> None:
+    """Beside one other voter, or many."""
+    voters = [world.branch_secretary, world.other, world.member, world.clerk, world.deputy, world.secretary]
+    voting = ours("vote", field="目标", agree="深入基层", franchise="everyone", **rule)
+    loop = each(f"={voters[: min(siblings, len(voters))]}", "项")
+    xml = draw("p", start(), task("票", voting, person=None, loop=loop), end(), path("start", "票", "end"))
+    begin(engine, xml, world.member)
+    with counted(engine) as counts:
+        engine.complete(item(database, "票"), by=world.branch_secretary, data={"目标": "深入基层"})
+    assert_cheap(counts)
+
+
 def test_a_task_beside_others_of_its_instance(
     engine: ProcessEngine, world: World, database: Database, secretary: tuple[int, str]
 ) -> None:

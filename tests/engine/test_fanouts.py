@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -179,9 +181,7 @@ def test_the_condition_is_looked_at_after_each_child_even_of_those_that_arrive_t
 ) -> None:
     """``=`` is never stepped over; those who came after are as if they had been withdrawn a moment earlier."""
     condition = f"numberOfCompletedInstances = {enough}"
-    loop = each(
-        "=[1,2,3,4,5,6]", output="=loopCounter", outputs="结果", condition=condition
-    )
+    loop = each("=[1,2,3,4,5,6]", output="=loopCounter", outputs="结果", condition=condition)
     play.begin(before_and_after(asking("多", loop=loop)))
     for _ in range(5):
         play.do("多", run=False)
@@ -577,6 +577,28 @@ def test_children_that_completed_are_compensated_from_within(play: Play, sequent
     assert play.errors() == [] and play.left() == 0
 
 
+def test_a_called_process_is_compensated_through_a_fan_out_of_its_own(play: Play) -> None:
+    """Three instances deep; a call in which nothing can be undone is passed over."""
+    undo = user("撤").replace("<bpmn:userTask ", '<bpmn:userTask isForCompensation="true" ')
+    inner = (
+        inner_start("s2") + asking("问") + boundary("补", "问", defines("compensation")) + undo + end("e2")
+    )
+    inner += path("s2", "问", "e2") + association("补", "撤")
+    fanned = draw("d", start(), sub("多", each("=[1, 2]"), inner), end(), path("start", "多", "end"))
+    plain = draw("c", start(), end(), path("start", "end"))
+    back = throw("退", defines("compensation"))
+    line = path("start", "叫", "空", "退", "后", "end")
+    xml = draw("p", start(), called("叫", "d"), called("空", "c"), back, user("后"), end(), line)
+    play.begin(xml, plain, fanned)
+    play.do("问")
+    play.do("问")
+    assert play.open() == ["撤", "撤"]
+    play.do("撤")
+    play.do("撤")
+    assert play.open() == ["后"] and set(play.outcomes()) == {"completed"}
+    assert play.errors() == [] and play.left() == 0
+
+
 # growing and shrinking
 
 
@@ -637,6 +659,27 @@ def test_the_running_child_of_a_sequential_one_can_be_taken_out(play: Play, data
 
 
 # no queue
+
+
+def test_eight_people_finish_at_once(play: Play, world: World) -> None:
+    """Every one of them is let through at the first try, and every one is counted."""
+    loop = each(
+        "=[1,2,3,4,5,6,7,8]", output="=item", outputs="结果", tallies=ours("tally", name="和", weight="item")
+    )
+    play.begin(before_and_after(sub("多", loop, inside("问", "再"))))
+    for element in ("问", "再"):
+        items, gate = play.todo(element), Barrier(8)
+
+        def finish(item: int, gate: Barrier = gate) -> None:
+            gate.wait()
+            play.engine.complete(item, by=play.by)
+
+        with ThreadPoolExecutor(8) as threads:
+            for done in [threads.submit(finish, item) for item in items]:
+                done.result()
+    play.run()
+    assert play.open() == ["后"]
+    assert (play.variables()["结果"], play.variables()["和"]) == ([1, 2, 3, 4, 5, 6, 7, 8], 36)
 
 
 @pytest.mark.parametrize("kind", ["user task", "sub-process"])
