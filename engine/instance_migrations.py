@@ -7,9 +7,10 @@ unit; a process that it calls keeps its own version. What is closed stays with t
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from engine import (
     local_days,
     stepping,
     suspension,
+    values,
 )
 from engine.bpmn.execution import Context
 from engine.bpmn.migration import Migration, Moved, Note, differs
@@ -106,6 +108,12 @@ class Line:
     def shown(self) -> list[tuple[str, str]]:
         return sorted(note.key for note in self.notes)
 
+    @property
+    def mark(self) -> str:
+        """The same as long as the same would happen."""
+        said = [self.shown, sorted(reason.message for reason in self.reasons)]
+        return hashlib.sha256(values.dumps(said).encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -131,6 +139,15 @@ class Plan:
     @property
     def movable(self) -> list[Line]:
         return [line for line in self.lines if not line.reasons]
+
+    def as_seen(self, marks: Mapping[int, str]) -> Plan:
+        """The plan for somebody who has seen these marks: what has come to be otherwise since then is not done."""
+        why = Finding("moved", "查看以后它又有变动，请再看一次将发生什么。")
+        lines = [
+            line if marks.get(line.instance_id) == line.mark else replace(line, reasons=[why])
+            for line in self.lines
+        ]
+        return replace(self, lines=lines)
 
     @property
     def groups(self) -> list[Group]:

@@ -31,6 +31,7 @@ from web.documents import documents
 from web.inbox import inbox
 from web.instances import instances
 from web.ledgers import ledgers
+from web.migrations import migrations
 from web.noticeboard import noticeboard
 from web.notifications import notifications
 from web.operations import operations
@@ -96,6 +97,7 @@ def create_app(engine: ProcessEngine) -> Flask:
         noticeboard,
         ledgers,
         designer,
+        migrations,
     ):
         app.register_blueprint(blueprint)
     if importlib.util.find_spec("web.administration"):

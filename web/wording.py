@@ -13,6 +13,7 @@ from flask import Flask, g
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from engine.bpmn.migration import Note
 from engine.clock import local
 from engine.dmn import Sheet
 from engine.history import Event
@@ -261,6 +262,8 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             )
         case "resumed":
             what = _("恢复办理")
+        case "migrated":
+            what = _("从第 %(old)s 版迁移到第 %(new)s 版", old=payload.get("from"), new=payload.get("to"))
         case "corrected":
             return Line(
                 event.at,
@@ -309,7 +312,7 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
 
 
 #: events whose reason stands where an opinion would
-_REASONED = frozenset({"incident-resolved", "transferred", "signer-removed", "jumped"})
+_REASONED = frozenset({"incident-resolved", "migrated", "transferred", "signer-removed", "jumped"})
 _PLACES = {"before": "前加签", "parallel": "并加签", "after": "后加签", "delegated": "受委派"}
 
 
@@ -479,6 +482,60 @@ def row_of(path: str) -> str:
     return _("（第 %(number)s 行）", number=int(rest.partition("]")[0]) + 1) if bracket else ""
 
 
+def migration_note(note: Note) -> str:
+    """What migrating an instance changes, besides its version."""
+    said = {
+        key: f"{local(one):%Y-%m-%d %H:%M}" for key, one in note.data.items() if isinstance(one, datetime)
+    }
+    said = {**note.data, **said, "name": note.name, "lost": "、".join(note.data.get("lost", ()))}
+    match note.code:
+        case "renamed":
+            text = _("停在“%(name)s”的，改停在“%(named)s”", **said)
+        case "armed":
+            text = _("开始等待“%(name)s”", **said)
+        case "disarmed":
+            text = _("不再等待“%(name)s”", **said)
+        case "timer":
+            text = _("“%(name)s”的时间按新版本从 %(since)s 算起，原定 %(from)s，改为 %(to)s", **said)
+        case "awaits":
+            text = _("“%(name)s”改等新版本写明的消息或信号", **said)
+        case "arrived":
+            text = _("已到“%(name)s”的一路仍算已到，不用再办中间新加的环节", **said)
+        case "passed":
+            text = _("立即经过“%(name)s”", **said)
+        case "opened":
+            text = _("立即进入“%(name)s”", **said)
+        case "withdrawn":
+            text = _("“%(name)s”不再办理", **said)
+        case "forgotten":
+            text = _("办过的“%(name)s”新版本没有，以后不能驳回到它", **said)
+        case "uncompensated":
+            text = _("办过的“%(name)s”以后不能按流程图补偿（撤销其结果）", **said)
+        case "unparked":
+            text = _("重办以后不再直接回到“%(name)s”", **said)
+        case "unqueued":
+            text = _("排在后面的“%(name)s”不再启动", **said)
+        case "form" if said["lost"]:
+            text = _("“%(name)s”换用新表单；草稿保留，但新表单没有：%(lost)s", **said)
+        case "form":
+            text = _("“%(name)s”换用新表单，草稿保留", **said)
+        case "reminders":
+            text = _("“%(name)s”的期限不变，提醒和升级按新版本安排", **said)
+        case _:
+            text = note.name
+    return str(text)
+
+
+def migration_outcome(outcome: str) -> str:
+    """Why an instance was not migrated."""
+    said = {
+        "changed": _("查看以后又有变动，请再看一次。"),
+        "ended": _("已经结束。"),
+        "elsewhere": _("已在别的版本。"),
+    }
+    return str(said.get(outcome, outcome))
+
+
 def register(app: Flask) -> None:
     app.jinja_env.filters.update(
         when=when,
@@ -493,4 +550,6 @@ def register(app: Flask) -> None:
         step_name=step_name,
         policy=policy,
         cell=cell,
+        migration_note=migration_note,
+        migration_outcome=migration_outcome,
     )

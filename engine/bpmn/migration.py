@@ -46,7 +46,7 @@ TIMING = ("due", "every", "left")
 class Note:
     """Something that a migration changes, besides the version.
 
-    :ivar code: ``renamed`` (the token's element, to ``data["to"]``), ``armed``, ``disarmed``, ``timer`` (``from``, ``to``),
+    :ivar code: ``renamed`` (the token's element, to ``data["to"]``, ``named`` so), ``armed``, ``disarmed``, ``timer`` (``from``, ``to``),
         ``awaits``, ``arrived`` (a token at a join counts for another flow), ``passed``, ``opened``, ``withdrawn``,
         ``forgotten`` (nobody can be sent back there), ``uncompensated``, ``unparked``, ``unqueued``
     :ivar element_id: of the old version where the element is gone, otherwise of the new one
@@ -299,6 +299,7 @@ class _Passage:
         return {
             **self.stored,
             "done": [to for one in self.stored["done"] if (to := self.by.to(one)) is not None],
+            "joins": self._joins(self.stored["joins"]),
             "tasks": tasks,
         }
 
@@ -329,7 +330,7 @@ class _Passage:
             self._refuse("different", element, sentence)
             return None
         if new.id != element.id:
-            self._note("renamed", element, to=new.id)
+            self._note("renamed", element, to=new.id, named=new.name or new.id)
         if element.kind in JOINS and "flow" in own and len(element.incoming) > 1:
             flow = self._flow(own["flow"], new)
             if flow is None or self._taken(parent, element, own["flow"], flow, new):
@@ -419,13 +420,13 @@ class _Passage:
             ("inside", self._memory),
             ("records", self._records),
             ("todo", self._records),
-            ("joined", self._joined_before),
             ("rounds", self._rounds),
         ):
             if key in kept:
                 kept[key] = translated(kept[key])
-        if "queue" in kept:
-            kept["queue"] = self._queue(kept["queue"], new)
+        for key in ("queue", "started"):
+            if key in kept:
+                kept[key] = self._queue(kept[key], new)
         if "parked" in kept:
             kept["parked"] = self._parked(kept["parked"])
             if not kept["parked"]:  # nothing to come back to: its own way on
@@ -443,26 +444,22 @@ class _Passage:
         return found
 
     def _memory(self, inside: Mapping[str, Any]) -> dict[str, Any]:
-        return {"trail": self._trail(inside["trail"]), "joined": self._joined_before(inside["joined"])}
+        return {**inside, "trail": self._trail(inside["trail"])}
 
-    def _joined_before(self, joined: Mapping[str, Any]) -> dict[str, Any]:
-        """Joins behind the token; one that the new version does not have is no longer taken apart."""
+    def _joins(self, joins: Mapping[str, Any]) -> dict[str, Any]:
+        """Joins behind the tokens; one that the new version does not have is no longer taken apart."""
         found: dict[str, Any] = {}
-        for gateway, came in joined.items():
+        for key, (gateway, came) in joins.items():
             new = self.by.element(gateway)
             flows = [None if new is None else self._flow(own["flow"], new) for _, own in came]
             if new is None or new.kind not in JOINS or None in flows:
                 continue
-            found[new.id] = [
+            found[key] = [
+                new.id,
                 [
-                    identity,
-                    {
-                        "flow": flow,
-                        "trail": self._trail(own["trail"]),
-                        "joined": self._joined_before(own["joined"]),
-                    },
-                ]
-                for (identity, own), flow in zip(came, flows, strict=True)
+                    [identity, {**own, "flow": flow, "trail": self._trail(own["trail"])}]
+                    for (identity, own), flow in zip(came, flows, strict=True)
+                ],
             ]
         return found
 
@@ -476,18 +473,17 @@ class _Passage:
     def _records(self, records: Iterable[Any]) -> list[Any]:
         """Completed activities that can be compensated; not those whose handler the new version does not have."""
         found: list[Any] = []
-        for kind, element_id, what in records:
+        for kind, element_id, what, number, inner in records:
             to = self.by.to(element_id)
             if kind == "run":
                 handler = self.by.element(what)
                 fits = handler is not None and (handler.compensates or handler.triggered)
                 what = handler.id if handler is not None and fits else None
-            elif kind == "inside":
-                what = self._records(what) or None
-            if to is None or what is None:
+            inner = self._records(inner)
+            if to is None or not (what or inner):
                 self._note("uncompensated", self.by.old.model.elements[element_id])
             else:
-                found.append([kind, to, what])
+                found.append([kind, to, what, number, inner])
         return found
 
     def _queue(self, queue: Iterable[str], scope: Element | None) -> list[str]:
