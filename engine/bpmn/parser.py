@@ -124,7 +124,7 @@ def parse(root: etree._Element) -> Model:
         identity = node.get("id")
         if local(node) in FLOW_NODES | {"sequenceFlow"} and not identity:
             findings.append(Finding("ids", f"有一个 {local(node)} 没有编号（id）。"))
-        elif identity:
+        elif identity and local(node):
             if identity in seen:
                 findings.append(Finding("ids", f"编号“{identity}”重复。", identity))
             seen.add(identity)

@@ -30,7 +30,8 @@ def check(case: Case) -> Iterator[Finding]:
         if not local(child) or (local(child) == "process" and child.get("id") != case.model.key):
             continue  # the picture, or a process that is not executed
         for node in child.iter():
-            for namespace in _namespaces(node) - _OURS:
+            inside = any(local(one) == "extensionElements" for one in node.iterancestors())
+            for namespace in _namespaces(node) - (_OURS - {BPMN} if inside else _OURS):
                 if namespace not in ENGINES:
                     others.add(namespace)
                 elif (one := (nearest(node), ENGINES[namespace])) not in told:

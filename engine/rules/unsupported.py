@@ -149,7 +149,7 @@ def check(case: Case) -> Iterator[Finding]:
     for child in case.root:
         if local(child) == "process" and child.get("id") != case.model.key:
             continue
-        for node in child.iter():
+        for node in _standard(child):
             tag = local(node)
             if tag and tag not in RUNS and tag not in REFUSED and tag not in DRAWN and tag not in HARMLESS:
                 yield Finding("unsupported", f"不认识的元素“{tag}”；请用流程设计器重新画。", nearest(node))
@@ -160,6 +160,15 @@ def check(case: Case) -> Iterator[Finding]:
             yield Finding(
                 "unsupported", "文件要求支持别的系统的扩展，这里不支持；请去掉这些扩展。", node.get("id")
             )
+
+
+def _standard(node: etree._Element) -> Iterator[etree._Element]:
+    """An element and what is inside it, without what others put into its extensions (some forget to name their namespace)."""
+    todo = [node]
+    while todo:
+        here = todo.pop()
+        yield here
+        todo += [] if local(here) == "extensionElements" else here
 
 
 def _events(case: Case) -> Iterator[Finding]:

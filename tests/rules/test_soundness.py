@@ -192,4 +192,4 @@ def test_the_verdict_is_that_of_an_executor_that_tries_everything(xml: bytes) ->
         assert executor.grows
     else:
         assert {s.at.id for s in found.stuck} == executor.stuck
-        assert found.done == executor.done
+        assert found.done == executor.done or (executor.grows and found.done > executor.done)
