@@ -25,7 +25,6 @@ from tests.engine.drawing import (
     draw,
     each,
     end,
-    flow,
     inner_start,
     named,
     node,
@@ -101,6 +100,7 @@ def test_a_reminder_comes_once_and_says_what_is_left(
     assert fresh().run_jobs() == 0
     clock.set(wall("2026-03-11 09:00"))
     assert (fresh().run_jobs(), fresh().run_jobs()) == (1, 0)
+    assert jobs_of(database) == [wall("2026-03-12 16:00")]
     assert texts(fresh(), world.member) == ["“甲”应在 2026-03-12 18:00 前办结，还剩 2 个工作日，请及时办理。"]
     clock.set(wall("2026-03-12 16:00"))
     assert fresh().run_jobs() == 1
@@ -259,10 +259,11 @@ def test_reminders_go_with_their_items(
         start(),
         inner,
         boundary("到点", outer, timer("timeDuration", "1 工作小时")),
+        user("后"),
         end(),
         end("end2"),
         path("start", outer, "end"),
-        flow("到点", "end2"),
+        path("到点", "后", "end2"),
     )
     instance = begin(engine, xml, world.member)
     assert len(jobs_of(database)) == 2
