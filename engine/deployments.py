@@ -16,7 +16,7 @@ from engine.bpmn.execution import Process
 from engine.bpmn.parser import parse_xml
 from engine.clock import local
 from engine.database import Table, UtcDateTime, Values
-from engine.errors import Finding, NotFound, Refused
+from engine.errors import Finding, NotExecutable, NotFound, Refused
 
 MEDIA_TYPES = {
     ".bpmn": "application/bpmn+xml",
@@ -127,7 +127,10 @@ def deploy(
     if model.key in references["process"]:  # a process that calls itself goes on in its own version
         definition.called = {**called, model.key: definition.id}
     versions = select(ProcessDefinition.id).where(ProcessDefinition.key == model.key)
-    start_events.replace(session, versions, definition.id, model, at)
+    try:
+        start_events.replace(session, versions, definition.id, model, at)
+    except NotExecutable as error:  # an expression whose value is no moment
+        raise Refused([Finding("timers", str(error), error.details.get("element"))]) from error
     return definition
 
 

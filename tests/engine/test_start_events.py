@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from engine import NotAllowed, NotExecutable, NotFound, ProcessEngine, Refused, SettableClock
+from engine import NotAllowed, NotFound, ProcessEngine, Refused, SettableClock
 from engine.database import Database
 from engine.jobs import Job
 from engine.subscriptions import Subscription
@@ -135,8 +135,9 @@ def test_a_newer_version_takes_the_place_and_the_same_again_does_not(
 def test_what_is_no_moment_is_refused_at_deploy(
     kind: str, text: str, engine: ProcessEngine, world: World
 ) -> None:
-    with pytest.raises((NotExecutable, Refused)):
+    with pytest.raises(Refused) as refused:
         engine.deploy(timed(kind, text, world))
+    assert refused.value.findings[0].element == "s"
     with pytest.raises(NotFound):
         engine.definition_versions("p")
 

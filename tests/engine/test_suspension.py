@@ -350,6 +350,23 @@ def test_the_initiator_cancels_with_a_reason_and_everything_below_ends(
         fresh().cancel(instance, reason="再次", by=world.member)
 
 
+def test_what_a_cancellation_costs_does_not_depend_on_how_many_wait_below(
+    engine: ProcessEngine, world: World, admin: int, database: Database
+) -> None:
+    costs = []
+    for number in (3, 30):
+        inside = (inner_start("i"), catch("c", defines("message", "m")), end("ie"), path("i", "c", "ie"))
+        below = sub("each", each(str(list(range(number)))), *inside)
+        parts = (start(), below, end(), path("start", "each", "end"))
+        instance = begin(engine, draw("p", *parts, extra=named("message", "m", "批复")), world.member)
+        assert count(database, Subscription) == number
+        with counted(engine) as counts:
+            engine.cancel(instance, reason="不办了", by=world.member)
+        costs.append(len(counts.statements))
+        assert count(database, Subscription) == count(database, Job) == 0
+    assert costs[0] == costs[1]
+
+
 def test_who_may_cancel(engine: ProcessEngine, world: World, admin: int) -> None:
     xml = draw("p", start(), user("a", person=f"={world.other}"), end(), path("start", "a", "end"))
     instance = begin(engine, xml, world.member)
