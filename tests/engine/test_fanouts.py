@@ -571,6 +571,8 @@ def test_children_that_completed_are_compensated_from_within(play: Play, sequent
     play.do("前")
     for left in (3, 2, 1):
         assert play.open() == ["撤"] * (1 if sequential else left)
+        item = play.engine.work_item(play.todo("撤")[0], by=play.by)
+        assert not sequential or item.data["item"] == left
         play.do("撤")
     assert play.open() == ["后"] and play.outcomes() == ["completed"] * 3
     assert play.variables()["结果"] == [1, 2, 3]
