@@ -424,9 +424,9 @@ class _Passage:
         ):
             if key in kept:
                 kept[key] = translated(kept[key])
-        for key in ("queue", "started"):
-            if key in kept:
-                kept[key] = self._queue(kept[key], new)
+        if "queue" in kept:
+            kept["queue"] = self._queue(kept["queue"], new)
+            kept["started"] = [to for one in kept["started"] if (to := self.by.to(one)) is not None]
         if "parked" in kept:
             kept["parked"] = self._parked(kept["parked"])
             if not kept["parked"]:  # nothing to come back to: its own way on
@@ -473,14 +473,14 @@ class _Passage:
     def _records(self, records: Iterable[Any]) -> list[Any]:
         """Completed activities that can be compensated; not those whose handler the new version does not have."""
         found: list[Any] = []
-        for kind, element_id, what, number, inner in records:
-            to = self.by.to(element_id)
+        for kind, element_id, what, number, records_inside in records:
+            to, inner = self.by.to(element_id), self._records(records_inside)
+            fits = kind != "inside" or bool(inner)
             if kind == "run":
                 handler = self.by.element(what)
                 fits = handler is not None and (handler.compensates or handler.triggered)
-                what = handler.id if handler is not None and fits else None
-            inner = self._records(inner)
-            if to is None or not (what or inner):
+                what = handler.id if handler is not None else None
+            if to is None or not fits:
                 self._note("uncompensated", self.by.old.model.elements[element_id])
             else:
                 found.append([kind, to, what, number, inner])
