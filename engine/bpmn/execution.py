@@ -353,7 +353,7 @@ class Process:
         """The activities that were completed on a token's own way, the latest first."""
         task = self._standing(self.load(scope, state, LOOKING), task_id)
         entries = sorted(task.internal_data.get("trail", {}).items(), key=lambda entry: -entry[1][0])
-        return [Passed(element_id, str(done)) for element_id, (_, done) in entries]
+        return [Passed(element_id, entry[1]) for element_id, entry in entries]
 
     def descendants(self, scope: str, state: str, element_id: str, task_id: str) -> list[str]:
         """The waiting tokens, open sub-processes among them, that descend from a completion; of nested ones the outermost."""

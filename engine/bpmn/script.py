@@ -193,7 +193,7 @@ class Script:
     def following(own: Mapping[str, Any]) -> dict[str, Any] | None:
         """A cycle's next round, or None where there is none."""
         left, every = own.get("left"), own.get("every")
-        if every is None or left == 1:
+        if every is None or (left is not None and left <= 1):
             return None
         due = datetime.fromisoformat(own["due"]) + timedelta(seconds=every)
         return {"due": due.isoformat(), "every": every, "left": None if left is None else left - 1}

@@ -61,6 +61,7 @@ class Activity(Node):
     def _run_hook(self, my_task: Task) -> bool | None:
         run: Run = my_task.workflow
         if run.skips(my_task):
+            run.disarm(my_task)
             return True
         run.arm(my_task)
         return None
@@ -73,27 +74,36 @@ class Start(Node):
         return None if my_task.internal_data.get("restart") else True
 
 
-class Decision(Activity):
-    """A business rule task: evaluated inside the step, because a decision table is pure."""
+class Pass(Activity):
+    """An activity that is done at once; a manual or abstract task: somebody does something that the engine does not see."""
 
     def _run_hook(self, my_task: Task) -> bool | None:
         run: Run = my_task.workflow
-        assert self.element is not None
         while not run.skips(my_task):
-            run.script.decide(self.element, run.seen(my_task), run.data)
+            self._do(run, my_task)
+            run.note(my_task)
             if not run.again(my_task):
                 break
         return True
 
+    def _do(self, run: Run, my_task: Task) -> None:
+        pass
 
-class Pass(Activity):
-    """A manual or abstract task: somebody does something that the engine does not see."""
 
-    def _run_hook(self, my_task: Task) -> bool | None:
-        run: Run = my_task.workflow
-        while not run.skips(my_task) and run.again(my_task):
-            pass
-        return True
+class Decision(Pass):
+    """A business rule task: evaluated inside the step, because a decision table is pure."""
+
+    def _do(self, run: Run, my_task: Task) -> None:
+        assert self.element is not None
+        run.script.decide(self.element, run.seen(my_task), run.data)
+
+
+class Send(Pass):
+    """A send task with a message."""
+
+    def _do(self, run: Run, my_task: Task) -> None:
+        assert self.element is not None
+        run.script.throw(self.element, run.seen(my_task))
 
 
 class SubProcess(Activity):
@@ -133,9 +143,13 @@ class Receive(Catch):
         run.arm(my_task)
         return False
 
+    def _run_hook(self, my_task: Task) -> bool | None:
+        my_task.workflow.disarm(my_task)  # there is no further round
+        return True
+
 
 class Throw(Node):
-    """An event that throws, at an end or in between; a send task with a message."""
+    """An event that throws, at an end or in between."""
 
     def _run_hook(self, my_task: Task) -> bool | None:
         assert self.element is not None
@@ -217,7 +231,7 @@ def _kind(element: Element) -> type[Node]:
         case "receiveTask" if element.event is not None:
             return Receive
         case "sendTask" if element.operation is None and element.event is not None:
-            return Throw
+            return Send
         case "businessRuleTask" if element.decision is not None:
             return Decision
         case "manualTask" | "task":

@@ -27,6 +27,7 @@ def dump(run: Run) -> str:
             "outcome": run.outcome,
             "sequence": run.sequence,
             "done": list(run.done),
+            "joins": run.remembered(),
             "tasks": [
                 [
                     str(task.id),
@@ -51,7 +52,7 @@ def build(stored: dict[str, Any], graph: Graph, spec: Any, scope: str, script: S
     run = Run(graph, spec, scope, script)
     run.data, run.outcome, run.sequence = stored["data"], stored["outcome"], stored["sequence"]
     run.completed = run.outcome is not None
-    run.done = dict.fromkeys(stored["done"])
+    run.done, run.joins = dict.fromkeys(stored["done"]), stored["joins"]
     for identity, parent, name, state, internal in stored["tasks"]:
         above = None if parent is None else run.tasks[UUID(parent)]
         task = Task(run, spec.task_specs[name], above, state=state, id=UUID(identity))

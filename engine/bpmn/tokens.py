@@ -18,7 +18,7 @@ from SpiffWorkflow.workflow import Workflow
 
 from engine.bpmn.graph import Graph, is_free
 from engine.bpmn.model import Element, Flow
-from engine.bpmn.specs import COMPENSATION, Activity, Inclusive, Parallel, SubProcess, alone_of, scope_of
+from engine.bpmn.specs import COMPENSATION, Activity, Inclusive, SubProcess, alone_of, scope_of
 from engine.errors import NotExecutable
 
 if TYPE_CHECKING:
@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 #: tokens moved in one step; more is a loop that waits for nothing
 MAX_MOVES = 100_000
 
+#: what the next round of a looped activity does not take over
+_OF_ONE_ROUND = ("trail", "records", "queue", "started", "complete", "rounds")
+
 
 class Run(Workflow):  # type: ignore[misc]
     """One instance while a step works on it.
 
     :ivar data: the variables
     :ivar done: ids of the elements that were ever completed
+    :ivar joins: of each join that a token still has behind it: the gateway, and the tokens that came, as [task id, what it knew];
+        a token's ``joined`` names them
     :ivar outcome: None while it runs
     """
 
@@ -43,6 +48,7 @@ class Run(Workflow):  # type: ignore[misc]
         self.scope = scope
         self.sequence = 0
         self.done: dict[str, None] = {}
+        self.joins: dict[str, list[Any]] = {}
         self.outcome: str | None = None
         self.passed: list[str] = []
         self.ready: deque[Task] = deque()
@@ -83,8 +89,8 @@ class Run(Workflow):  # type: ignore[misc]
         return task
 
     def seen(self, task: Task) -> dict[str, Any]:
-        """The variables as a token sees them."""
-        counter = task.internal_data.get("counter")
+        """The variables as a token sees them, with the round of the innermost loop."""
+        counter = next((own["counter"] for own in _own(task) if "counter" in own), None)
         found = self.script.seen(self.data)
         if counter is not None:
             found["loopCounter"] = counter
@@ -118,9 +124,9 @@ class Run(Workflow):  # type: ignore[misc]
         """A way ends inside a scope: whoever goes on from the scope descends from what was done on it."""
         scope, own = task.parent, task.internal_data
         if scope is not self.task_tree:
-            inside = scope.internal_data.setdefault("inside", {"trail": {}, "joined": {}})
+            inside = scope.internal_data.setdefault("inside", {"trail": {}, "joined": []})
             inside["trail"] = _latest(inside["trail"], own["trail"])
-            inside["joined"] = {**inside["joined"], **own.get("joined", {})}
+            inside["joined"] = self._last_joined(inside["joined"], own.get("joined", ()))
 
     def _chosen(self, task: Task, outgoing: tuple[Flow, ...]) -> Iterable[Flow]:
         """The flows that a token takes (BPMN 2.0, 13.3 and 13.4)."""
@@ -162,7 +168,7 @@ class Run(Workflow):  # type: ignore[misc]
         """A token vanishes, with all that hangs on it: what is inside it, and the events on its boundary."""
         if task.id not in self.tasks:
             return
-        self._disarm(task)
+        self.disarm(task)
         self._remove_task(task.id)
 
     def cut_inside(self, scope: Task, *, but: Task | None = None) -> None:
@@ -187,7 +193,9 @@ class Run(Workflow):  # type: ignore[misc]
     # activities
 
     def arm(self, host: Task) -> None:
-        """The boundary events of an activity begin to wait."""
+        """The boundary events of an activity begin to wait, once for all rounds of a loop."""
+        if host.internal_data.get("armed"):
+            return
         for event in self.boundary(host):
             if event.event is not None and event.event.kind in ("timer", "message", "signal", "conditional"):
                 self.token(host.parent, event.id, host.internal_data["trail"], attached=str(host.id))
@@ -198,7 +206,7 @@ class Run(Workflow):  # type: ignore[misc]
             return ()
         return self.graph.boundary.get(host.task_spec.element.id, ())
 
-    def _disarm(self, host: Task) -> None:
+    def disarm(self, host: Task) -> None:
         if host.parent is not None:
             for task in list(host.parent.children):
                 if task.internal_data.get("attached") == str(host.id):
@@ -223,22 +231,32 @@ class Run(Workflow):  # type: ignore[misc]
 
     def _ended(self, task: Task) -> bool:
         """A round of an activity has ended; False when another one follows."""
-        self._disarm(task)
-        element = task.task_spec.element
-        self._remember(task)
-        self.sequence += 1
         own = task.internal_data
         if (inside := own.pop("inside", None)) is not None:
             own["trail"] = _latest(own["trail"], inside["trail"])
-            own["joined"] = {**own.get("joined", {}), **inside["joined"]}
-        own["trail"] = {**own["trail"], element.id: [self.sequence, str(task.id)]}
+            own["joined"] = self._last_joined(own.get("joined", ()), inside["joined"])
+        self.note(task)
         if not self.again(task):
+            self.disarm(task)
             return True
-        scope, kept = task.parent, {k: v for k, v in own.items() if k not in ("trail", "records")}
+        scope = task.parent
+        kept = {k: v for k, v in own.items() if k not in _OF_ONE_ROUND}
         self._task_completed_notify(task)
         self._remove_task(task.id)
-        self.token(scope, task.task_spec.name, own["trail"], **kept)
+        following = self.token(scope, task.task_spec.name, own["trail"], **{**kept, "armed": True})
+        for event in scope.children:
+            if event.internal_data.get("attached") == str(task.id):
+                event.internal_data["attached"] = str(following.id)
         return False
+
+    def note(self, task: Task) -> None:
+        """An activity was done once: that is on the token's trail, with the rounds of the loops around it, and may be compensated."""
+        self.sequence += 1
+        own, rounds = task.internal_data, [own.get("counter") for own in _own(task)]
+        while rounds and rounds[-1] is None:
+            rounds.pop()
+        own["trail"] = {**own["trail"], task.task_spec.element.id: [self.sequence, str(task.id), *rounds]}
+        self._remember(task)
 
     def skips(self, task: Task) -> bool:
         """A loop that tests before, and whose condition does not hold (any more)."""
@@ -340,7 +358,7 @@ class Run(Workflow):  # type: ignore[misc]
         chosen = free if not adhoc.sequential else []
         if adhoc.activities is not None:
             chosen = self.script.activities(scope.task_spec.element, self.seen(scope), free)
-        scope.internal_data["queue"] = list(chosen)
+        scope.internal_data.update(queue=list(chosen), started=[])
         self._adhoc_open(scope)
 
     def free(self, scope: Task) -> list[str]:
@@ -351,6 +369,7 @@ class Run(Workflow):  # type: ignore[misc]
         queue = scope.internal_data["queue"]
         sequential = scope.task_spec.element.adhoc.sequential
         while queue and not (sequential and any(True for _ in self.live(scope))):
+            scope.internal_data["started"].append(queue[0])
             self.token(scope, queue.pop(0), scope.internal_data.get("trail", {}))
 
     def trigger(self, scope: Task, element_id: str) -> None:
@@ -389,12 +408,13 @@ class Run(Workflow):  # type: ignore[misc]
             and not scope.internal_data.get("complete")
             and (
                 adhoc.condition is not None
-                or (adhoc.sequential and adhoc.activities is None and not self.free_done(scope))
+                or (
+                    adhoc.sequential
+                    and adhoc.activities is None
+                    and not set(self.free(scope)) <= set(scope.internal_data["started"])
+                )
             )
         )
-
-    def free_done(self, scope: Task) -> bool:
-        return all(element_id in self.done for element_id in self.free(scope))
 
     # joins
 
@@ -421,23 +441,43 @@ class Run(Workflow):  # type: ignore[misc]
 
     def _merge(self, into: Task, others: Iterable[Task]) -> None:
         """Of several tokens one goes on. It remembers them, so that one way can be taken back without the others."""
-        gateway = into.task_spec.name
-        came = [into, *others]
-        own = into.internal_data
-        remembered = [
+        gateway, came = into.task_spec.name, [into, *others]
+        before = [
             [
-                str(task.id),
-                {
-                    **{k: v for k, v in task.internal_data.items() if k in ("flow", "trail")},
-                    "joined": {g: v for g, v in task.internal_data.get("joined", {}).items() if g != gateway},
-                },
+                key
+                for key in task.internal_data.get("joined", ())
+                if self.joins.get(key, [gateway])[0] != gateway
             ]
             for task in came
         ]
-        own["trail"] = _latest(*(task.internal_data["trail"] for task in came))
-        own["joined"] = {gateway: remembered}
-        for task in came[1:]:
+        self.sequence += 1
+        self.joins[str(self.sequence)] = [
+            gateway,
+            [
+                [str(task.id), {"flow": own["flow"], "trail": own["trail"], "joined": joined}]
+                for task, joined in zip(came, before, strict=True)
+                if (own := task.internal_data)
+            ],
+        ]
+        into.internal_data["trail"] = _latest(*(task.internal_data["trail"] for task in came))
+        into.internal_data["joined"] = self._last_joined(*before, [str(self.sequence)])
+        for task in others:
             self._remove_task(task.id)
+
+    def _last_joined(self, *joined: Iterable[str]) -> list[str]:
+        """Of each gateway the latest join."""
+        keys = sorted({key for one in joined for key in one if key in self.joins}, key=int)
+        return list({self.joins[key][0]: key for key in keys}.values())
+
+    def remembered(self) -> dict[str, list[Any]]:
+        """The joins that some token has behind it."""
+        found: set[str] = set()
+        todo = [task.internal_data for task in self.tasks.values()]
+        while todo:
+            own = todo.pop()
+            found.update(own.get("joined", ()), own.get("inside", {}).get("joined", ()))
+            todo += _kept(own.get("parked") or ())
+        return {key: join for key, join in self.joins.items() if key in found}
 
     def _joins(self) -> bool:
         """Inclusive and complex gateways look around once nothing else moves."""
@@ -669,43 +709,51 @@ class Run(Workflow):  # type: ignore[misc]
     # compensation
 
     def _remember(self, task: Task) -> None:
-        """A completed activity that can be compensated is noted in its scope (BPMN 2.0, 10.7)."""
+        """A completed activity that can be compensated is noted in its scope (BPMN 2.0, 10.7).
+
+        A record: ``run`` (a handler), ``fanout`` (its children, the task id) or ``inside`` (what was done in a sub-process); the
+        element; which; the number of its completion; the records of the sub-process.
+        """
         element, scope = task.task_spec.element, task.parent
         if task.internal_data.get("handles") is not None:
             return
-        record: list[Any] | None = None
-        for event in self.boundary(task):
-            if event.event is not None and event.event.kind == "compensation" and event.handler is not None:
-                record = ["run", element.id, event.handler]
-        if record is None and element.is_fanout:
-            if element.kind == "callActivity" or self.graph.compensable(element.id):
-                record = ["fanout", element.id, str(task.id)]
-        elif record is None and isinstance(task.task_spec, SubProcess):
-            own = [
-                sub.id
-                for start, sub in self.graph.handlers.get(element.id, ())
-                if start.event is not None and start.event.kind == "compensation"
-            ]
-            inner = task.internal_data.get("records", [])
-            if own:
-                record = ["run", element.id, own[0]]
-            elif inner:
-                record = ["inside", element.id, inner]
-        if record is not None:
-            scope.internal_data.setdefault("records", []).append(record)
+        inner = task.internal_data.get("records", [])
+        handlers = [
+            event.handler
+            for event in self.boundary(task)
+            if event.event is not None and event.event.kind == "compensation" and event.handler is not None
+        ] or [
+            sub.id
+            for start, sub in self.graph.handlers.get(element.id, ())
+            if start.event is not None and start.event.kind == "compensation" and not element.is_fanout
+        ]
+        if handlers:
+            kind, what = "run", handlers[0]
+        elif element.is_fanout and (element.kind == "callActivity" or self.graph.compensable(element.id)):
+            kind, what = "fanout", str(task.id)
+        elif inner:
+            kind, what = "inside", None
+        else:
+            return
+        record = [kind, element.id, what, self.sequence, inner]
+        scope.internal_data.setdefault("records", []).append(record)
 
     def compensate(self, thrower: Task) -> bool:
         """Begin to compensate what a throw event asks for, in reverse order of completion; False when there is nothing."""
-        event = thrower.task_spec.element.event
-        scope = thrower.parent
-        while scope.task_spec.element is not None and scope.task_spec.element.triggered:
-            scope = scope.parent
+        event, scopes = thrower.task_spec.element.event, [thrower.parent]
+        if event.kind == "cancel":  # what was done inside of what is still open, too
+            scopes += [task for task in self.tasks.values() if thrower.parent in _above(task)]
+        else:  # an event sub-process undoes what was done in the scope around it; one that compensates a scope has its records
+            while scopes[-1].task_spec.element is not None and scopes[-1].task_spec.element.triggered:
+                if "handles" in scopes[-1].internal_data:
+                    break
+                scopes.append(scopes[-1].parent)
+        todo = [
+            one for scope in scopes for one in _taken(scope.internal_data.get("records", []), event.activity)
+        ]
         if event.kind == "cancel":
-            self.cut_inside(scope, but=thrower if thrower.parent is scope else None)
-        todo = _taken(
-            scope.internal_data.get("records", []), event.activity if event.kind == "compensation" else None
-        )
-        thrower.internal_data["todo"] = todo
+            self.cut_inside(thrower.parent, but=thrower)
+        thrower.internal_data["todo"] = sorted(todo, key=lambda record: -record[3])
         return self._compensate_next(thrower, starting=True)
 
     def compensate_all(self) -> None:
@@ -725,14 +773,13 @@ class Run(Workflow):  # type: ignore[misc]
             elif not starting:
                 thrower.complete()
             return False
-        kind, _element, what = todo.pop(0)
-        own = {"handles": str(thrower.id)}
+        kind, element_id, what, _, inner = todo.pop(0)
+        own: dict[str, Any] = {"handles": str(thrower.id)}
         trail = thrower.internal_data["trail"]
         if kind == "fanout":
-            own["compensates"] = what
-            self.token(thrower.parent, _element, trail, **own)
+            self.token(thrower.parent, element_id, trail, compensates=what, **own)
         else:
-            self.token(thrower.parent, what, trail, **own)
+            self.token(thrower.parent, what, trail, **own, **({"records": inner} if inner else {}))
         return True
 
     # taking back and jumping
@@ -764,88 +811,135 @@ class Run(Workflow):  # type: ignore[misc]
             raise NotExecutable(
                 "nothing-to-undo", "这一步之后已经没有在办的环节，不能退回。", element=element_id
             )
-        number = undone[0].internal_data["trail"][element_id][0]
-        trail: dict[str, Any] = {}
-        for task in undone:
-            trail |= {e: t for e, t in task.internal_data["trail"].items() if t[0] < number}
+        completion = undone[0].internal_data["trail"][element_id]
+        number = completion[0]
+        trails = [task.internal_data["trail"] for task in undone]
+        trail = _latest(*({e: entry for e, entry in one.items() if entry[0] < number} for one in trails))
+        after = {e for one in trails for e, entry in one.items() if entry[0] >= number}
         parked = [self._parked(task) for task in undone] if direct_from is not None else None
-        restored: dict[str, tuple[str, Mapping[str, Any]]] = {}
-        earlier: dict[str, Any] = {}
-        for task in undone:
-            self._separate(task.internal_data.get("joined", {}), (element_id, task_id), restored, earlier)
-        near = undone[0].parent
+        joined = {key for task in undone for key in task.internal_data.get("joined", ())}
+        passed = {self.joins[key][0] for key in joined if key in self.joins}
+        restored, earlier = self._separate(joined, element_id, task_id)
+        near = [task.parent for task in undone]
         for task in undone:
             self.cut(task)
-        placed = self.place(
-            element_id, near, trail, joined=earlier, **({} if parked is None else {"parked": parked})
-        )
+        internal: dict[str, Any] = {"joined": self._last_joined(earlier)}
+        if parked is not None:
+            internal["parked"] = parked
+        placed = self.place(element_id, near, trail, completion=completion, **internal)
+        self._abandon(near)
+        scopes = {scope.task_spec.name: scope for scope in _above(placed)}
+        for scope in scopes.values():
+            own = scope.internal_data
+            if "records" in own:
+                own["records"] = [one for one in own["records"] if one[1] not in after or one[3] < number]
+            if parked is None:
+                for gateway in passed & own.get("rounds", {}).keys():
+                    del own["rounds"][gateway]
         if parked is None:
-            scopes = {scope.task_spec.name: scope for scope in _above(placed)}
-            for gateway, own in restored.values():
+            for gateway, known in restored.values():
                 scope = scopes.get(self.graph.model.elements[gateway].scope)
                 if scope is not None:
-                    self.token(scope, gateway, own["trail"], flow=own["flow"], joined=own["joined"])
+                    self.token(scope, gateway, known["trail"], flow=known["flow"], joined=known["joined"])
 
     def _separate(
-        self,
-        joined: Mapping[str, Any],
-        completion: tuple[str, str],
-        restored: dict[str, tuple[str, Mapping[str, Any]]],
-        earlier: dict[str, Any],
-    ) -> None:
+        self, joined: Iterable[str], element_id: str, task_id: str
+    ) -> tuple[dict[str, tuple[str, Mapping[str, Any]]], set[str]]:
         """The ways that were joined after a completion without descending from it, and the joins before it."""
-
-        def descends(own: Mapping[str, Any]) -> bool:
-            entry = own["trail"].get(completion[0])
-            return entry is not None and entry[1] == completion[1]
-
-        for gateway, came in joined.items():
-            if not any(descends(own) for _, own in came):
-                earlier[gateway] = came
+        restored: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        earlier: set[str] = set()
+        seen: set[str] = set()
+        todo = [*joined]
+        while todo:
+            key = todo.pop()
+            if key in seen or key not in self.joins:
                 continue
-            for identity, own in came:
-                if descends(own):
-                    self._separate(own["joined"], completion, restored, earlier)
+            seen.add(key)
+            gateway, came = self.joins[key]
+            descend = [own["trail"].get(element_id, [0, None])[1] == task_id for _, own in came]
+            if not any(descend):
+                earlier.add(key)
+                continue
+            for (identity, own), descends in zip(came, descend, strict=True):
+                if descends:
+                    todo += own["joined"]
                 else:
                     restored[identity] = (gateway, own)
+        return restored, earlier
 
-    def place(self, element_id: str, near: Task, trail: Mapping[str, Any], **internal: Any) -> Task:
-        """A token at an element, in the scope that is open around ``near``; scopes in between are opened without their starts."""
+    def place(
+        self,
+        element_id: str,
+        near: Iterable[Task],
+        trail: Mapping[str, Any],
+        *,
+        completion: Sequence[Any] = (),
+        **internal: Any,
+    ) -> Task:
+        """A token at an element, in the innermost scope that is open around ``near``; those in between are opened without their starts.
+
+        :param completion: the entry of a trail that is taken back: the loops around it stand in its round again
+        """
+        number, rounds = next(iter(completion), None), list(completion[2:])
         wanted: list[str] = []
         scope_id = self.graph.model.elements[element_id].scope
-        open_ = {scope.task_spec.name: scope for scope in (near, *_above(near))}
+        open_ = {scope.task_spec.name: scope for one in near for scope in (one, *_above(one))}
         while scope_id not in open_:
             around = self.graph.model.elements.get(scope_id)
             if around is None or around.is_fanout:
                 raise NotExecutable(
                     "elsewhere", "目标环节在另一个子流程里，不能从这里直接到达。", element=element_id
                 )
-            wanted.insert(0, scope_id)
+            wanted.append(scope_id)
             scope_id = around.scope
         scope = open_[scope_id]
-        for name in wanted:
+        counters = [{"counter": one} if one is not None else {} for one in rounds]
+        counters += [{}] * (len(wanted) + 1 - len(counters))
+        for name, counter in zip(reversed(wanted), reversed(counters[1 : len(wanted) + 1]), strict=True):
+            records = scope.internal_data.get("records", [])
+            record = next((r for r in records if r[1] == name and number is not None and r[3] > number), None)
             scope = Task(self, self.spec.task_specs[name], scope, state=TaskState.STARTED)
-            scope.internal_data.update(
-                trail=trail, **({"queue": []} if scope.task_spec.element.adhoc else {})
-            )
+            scope.internal_data.update(trail=trail, **counter)
+            if scope.task_spec.element.adhoc is not None:
+                scope.internal_data.update(queue=[], started=[])
+            if record is not None:
+                records.remove(record)
+                scope.internal_data["records"] = record[4]
             self.arm(scope)
             self._watch(scope)
-        return self.token(scope, element_id, trail, **internal)
+        return self.token(scope, element_id, trail, **counters[0], **internal)
+
+    def _abandon(self, scopes: Iterable[Task]) -> None:
+        """Scopes from which the last token was taken elsewhere are over, and nothing goes on from them."""
+        for scope in scopes:
+            while scope is not self.task_tree and scope.id in self.tasks and not any(self.live(scope)):
+                empty, scope = scope, scope.parent
+                self.cut(empty)
 
     def jump(self, task_ids: Iterable[str], element_id: str) -> None:
-        """跳转: these tokens vanish, one token stands at the element."""
-        gone = [self.tasks[UUID(one)] for one in task_ids]
-        trail: dict[str, Any] = {}
-        for task in gone:
-            trail |= task.internal_data.get("trail", {})
-        near = gone[0].parent
+        """跳转: these tokens vanish, one token stands at the element. What waits behind an event gateway is one token."""
+        asked = {UUID(one) for one in task_ids}
+        races = {race for one in asked if (race := self.tasks[one].internal_data.get("race")) is not None}
+        asked |= {task.id for task in self.tasks.values() if task.internal_data.get("race") in races}
+        gone = [
+            self.tasks[one]
+            for one in asked
+            if not any(above.id in asked for above in _above(self.tasks[one]))
+        ]
+        near = [task.parent for task in gone]
+        trail = _latest(*(task.internal_data.get("trail", {}) for task in gone))
+        joined = self._last_joined(*(task.internal_data.get("joined", ()) for task in gone))
         for task in gone:
             self.cut(task)
-        self.place(element_id, near, trail)
+        self.place(element_id, near, trail, joined=joined)
+        self._abandon(near)
 
     def restart(self) -> None:
         """驳回发起人: every token vanishes; the process waits at its start event for what it was started with."""
+        if self.graph.model.start.event is not None:
+            raise NotExecutable("no-initiator", "这个流程不是由人发起的，不能退回发起人。")
         self.cut_inside(self.task_tree)
+        self.task_tree.internal_data.clear()
         self._watch(self.task_tree)
         self.token(self.task_tree, self.graph.model.start.id, {}, restart=True)
 
@@ -854,7 +948,7 @@ class Run(Workflow):  # type: ignore[misc]
         kept = {
             k: v
             for k, v in task.internal_data.items()
-            if k not in ("due", "every", "left", "awaits", "key", "held")
+            if k not in ("due", "every", "left", "awaits", "key", "held", "armed")
         }
         return [
             task.task_spec.name,
@@ -869,7 +963,7 @@ class Run(Workflow):  # type: ignore[misc]
 
     def _unpark(self, scope: Task, parked: list[Any], trail: Mapping[str, Any]) -> None:
         """直达驳回者: what the rejection undid stands again where it stood."""
-        for name, state, own, inside in parked:
+        for name, _state, own, inside in parked:
             own = {**own, "trail": {**own["trail"], **trail}}
             spec = self.spec.task_specs[name]
             if isinstance(spec, SubProcess):
@@ -878,9 +972,6 @@ class Run(Workflow):  # type: ignore[misc]
                 self.arm(task)
                 self._watch(task)
                 self._unpark(task, inside, trail)
-            elif isinstance(spec, Parallel | Inclusive):
-                task = Task(self, spec, scope, state=state)
-                task.internal_data.update(own)
             else:
                 self.token(scope, name, own["trail"], **{k: v for k, v in own.items() if k != "trail"})
 
@@ -902,6 +993,18 @@ def _above(task: Task) -> Iterator[Task]:
         here = here.parent
 
 
+def _own(task: Task) -> Iterator[dict[str, Any]]:
+    """What a token and the scopes around it know, the innermost first."""
+    yield task.internal_data
+    yield from (scope.internal_data for scope in _above(task))
+
+
+def _kept(parked: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    for _, _, own, inside in parked:
+        yield own
+        yield from _kept(inside)
+
+
 def _matching(events: Iterable[Element], kind: str, code: str | None) -> Element | None:
     """The event that catches: one that names the code, else one that names none."""
     fitting = [
@@ -916,10 +1019,10 @@ def _taken(records: list[Any], activity: str | None) -> list[Any]:
     """Take the records to be compensated out of a scope, the latest first; those of completed sub-processes in their place."""
     found: list[Any] = []
     for record in reversed(list(records)):
-        kind, element_id, what = record
+        kind, element_id, _, _, inner = record
         if kind == "inside":
-            found += _taken(what, None if activity in (None, element_id) else activity)
-            if not what:
+            found += _taken(inner, None if activity in (None, element_id) else activity)
+            if not inner:
                 records.remove(record)
         elif activity in (None, element_id):
             found.append(record)
