@@ -616,9 +616,10 @@ def test_what_was_taken_back_and_done_again_is_compensated_once() -> None:
     assert run.open == ["ua"] and run.complete("ua").step.ended
 
 
-def test_inside_a_sub_process_too() -> None:
+def test_what_was_taken_back_inside_a_sub_process_is_compensated_once() -> None:
     xml = draw("p", start(), sub("s", inner_start("i"), user("a"), undone("ca", "a", "ua"), undoing("ua"), user("b"),
-                                 undone("cb", "b", "ub"), undoing("ub"), path("i", "a", "b")), user("c"), throw("undo", defines("compensation")),
+                                 undone("cb", "b", "ub"), undoing("ub"), path("i", "a", "b")),
+               user("c"), throw("undo", defines("compensation")),
                path("start", "s", "c", "undo"))  # fmt: skip
     run = Walk(xml).complete("a", "b")
     run.reopen("b")
