@@ -231,7 +231,7 @@ class _Passage:
         if scope is None:
             self._refuse_vanished(self.by.old.model.elements[self.scope.partition("/")[0]])
             return self._moved(self.scope, None)
-        before = waiting(self.by.old.load(self.scope, self.state, LOOKING))
+        old = self.by.old.load(self.scope, self.state, LOOKING)
         new = self._translated()
         if self.reasons:
             return self._moved(scope, None)
@@ -240,8 +240,8 @@ class _Passage:
         run = states.build(new, process.graph, process.spec, scope, script)
         try:
             self._rearm(run)
-            self._starved(run)
-            step = None if self.reasons else self._joined(run, before)
+            self._starved(old, run)
+            step = None if self.reasons else self._joined(run, waiting(old))
         except LvzeError as error:
             element_id = error.details.get("element")
             self.reasons["error", element_id] = Finding(error.code, str(error), element_id)
@@ -541,7 +541,7 @@ class _Passage:
             spec, state = task.task_spec, task.state
             host = (isinstance(spec, Activity) and state == TaskState.STARTED) or isinstance(spec, Receive)
             if host and task is not run.task_tree:
-                for event in run.graph.boundary.get(spec.element.id, ()):
+                for event in run.boundary(task):
                     self._arm(run, event, task.parent, task.internal_data["trail"], attached=str(task.id))
             scope = isinstance(spec, SubProcess) and state == TaskState.STARTED
             if (scope or task is run.task_tree) and not _interrupted(run, task):
@@ -575,9 +575,8 @@ class _Passage:
                     run.token(scope, flow.target, own["trail"], flow=flow.id, race=race)
                     self._note("armed", run.graph.model.elements[flow.target])
 
-    def _starved(self, run: Run) -> None:
+    def _starved(self, old: Run, run: Run) -> None:
         """A join that waits for a way on which nobody will come any more, though it did not in the old version, is a refusal."""
-        old = self.by.old.load(self.scope, self.state, LOOKING)
         before = {self.by.to(element_id) for element_id, _ in self._waits_in_vain(old, old=True)}
         for element_id, flow in self._waits_in_vain(run):
             if element_id not in before:
