@@ -506,12 +506,17 @@ def arrive_bare(
 
 def _returned(element: Element, data: Mapping[str, Any], at: datetime) -> Any:
     """What a child returns: its declared outputs, or in a loop its declared output; without a declaration, nothing."""
-    called = element.outputs if element.kind == "callActivity" else {}
-    mapped = {name: resolve(text, data, at) for name, text in called.items()}
+    mapped = _mapped(element, data, at)
     loop = element.loop
     if loop is not None and loop.output:
         return resolve(loop.output, {**data, **mapped}, at)
     return mapped or None if loop is not None else mapped
+
+
+def _mapped(element: Element, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The declared outputs of a called process or a bare item; those of other children are in their variables already."""
+    outputs = element.outputs if element.kind in ("callActivity", "userTask") else {}
+    return {name: resolve(text, data, at) for name, text in outputs.items()}
 
 
 def _counted(element: Element, data: Mapping[str, Any], at: datetime) -> dict[str, Any]:
@@ -519,8 +524,11 @@ def _counted(element: Element, data: Mapping[str, Any], at: datetime) -> dict[st
 
     :raises NotExecutable: a weight is no number
     """
-    counted = {}
-    for tally in element.loop.tallies if element.loop is not None else ():
+    counted: dict[str, Any] = {}
+    if element.loop is None or not element.loop.tallies:
+        return counted
+    data = {**data, **_mapped(element, data, at)}
+    for tally in element.loop.tallies:
         if tally.condition is None or evaluate(tally.condition, data, at) is True:
             weight = evaluate(tally.weight, data, at) if tally.weight is not None else 1
             if isinstance(weight, bool) or not isinstance(weight, int | Decimal):
