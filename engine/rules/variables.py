@@ -119,7 +119,9 @@ def written(case: Case) -> Iterator[Written]:
 def _of(element: Element, scopes: Scopes, key: str) -> Iterator[Written]:
     home, loop = scopes.home(element.scope), element.loop
     item: Names = scopes.item(element)
-    handed_in = item if loop is None else {**item, **scopes.handed_in(element)}
+    handed_in = (
+        item if loop is None else {**item, **scopes.handed_in(element), **dict.fromkeys(element.outputs)}
+    )
 
     form = scopes.form(element)
     if form is not None and (element.kind == "userTask" or element == scopes.start):

@@ -273,7 +273,9 @@ def test_a_call_in_a_loop_returns_its_declared_outputs(play: Play) -> None:
 
 def test_a_bare_items_outputs_are_what_its_loop_may_read(play: Play) -> None:
     loop = each("=[1, 2]", output="=倍", outputs="结果", tallies=ours("tally", name="和", weight="倍"))
-    play.begin(before_and_after(asking("多", ours("output", name="倍", value="=分 * 2"), loop=loop)))
+    xml = before_and_after(asking("多", ours("output", name="倍", value="=分 * 2"), loop=loop))
+    assert play.engine.lint({"p.bpmn": xml, "a.form.json": FORM}) == []
+    play.begin(xml)
     play.do("多", 分=3)
     play.do("多", 分=4)
     assert (play.variables()["结果"], play.variables()["和"]) == ([6, 8], 14)
