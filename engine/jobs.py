@@ -14,9 +14,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     CursorResult,
     ForeignKey,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     String,
     Text,
     and_,
+    bindparam,
     delete,
     func,
     or_,
@@ -109,26 +112,24 @@ Index("ix_job_ready", Job.due_at, Job.id, sqlite_where=_ready, postgresql_where=
 Index("ix_job_incident", Job.incident_at, sqlite_where=_stopped, postgresql_where=_stopped)
 
 
-def _database_now(session: Session) -> Any:
+def _database_now(dialect: str, later: timedelta = timedelta(0)) -> Any:
     """The database's own time, in the form in which ``UtcDateTime`` columns are stored."""
-    if session.get_bind().dialect.name == "sqlite":
-        return func.strftime("%Y-%m-%d %H:%M:%f000", "now")
-    return func.clock_timestamp()
-
-
-def _lease(session: Session) -> Any:
-    seconds = int(LEASE.total_seconds())
-    if session.get_bind().dialect.name == "sqlite":
+    seconds = int(later.total_seconds())
+    if dialect == "sqlite":
         return func.strftime("%Y-%m-%d %H:%M:%f000", "now", f"+{seconds} seconds")
     return func.clock_timestamp() + text(f"interval '{seconds} seconds'")
 
 
-def candidate(session: Session, at: datetime) -> Select[int]:
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
+def candidate(dialect: str, at: datetime | BindParameter[datetime]) -> Select[int]:
     """The job to take next: what is due first, or the fan-out whose children have waited longer for it.
 
     Two index ranges, each cut after its first row: the cost does not depend on how many jobs wait.
     """
-    free = and_(_ready, or_(Job.lease_until.is_(None), Job.lease_until < _database_now(session)))
+    free = and_(_ready, or_(Job.lease_until.is_(None), Job.lease_until < _database_now(dialect)))
     due = (
         select(Job.id, Job.due_at.label("since"))
         .where(free, Job.due_at <= at)
@@ -150,15 +151,25 @@ def candidate(session: Session, at: datetime) -> Select[int]:
     return select(first.c.id).order_by(first.c.since, first.c.id).limit(1)
 
 
-def claim(session: Session, at: datetime) -> Job | None:
-    """Take the job that is due first, for the length of a lease."""
-    claimed = session.execute(
+@cache
+def _claiming(dialect: str, lease: timedelta) -> Any:
+    """The statement, made once: making it costs more than running it."""
+    found = candidate(dialect, bindparam("moment", type_=UtcDateTime()))
+    return (
         update(Job)
-        .where(Job.id == candidate(session, at).scalar_subquery())
-        .values(token=secrets.token_hex(16), lease_until=_lease(session), attempts=Job.attempts + 1)
+        .where(Job.id == found.scalar_subquery())
+        .values(
+            token=bindparam("fence"), lease_until=_database_now(dialect, lease), attempts=Job.attempts + 1
+        )
         .returning(Job)
         .execution_options(synchronize_session=False, populate_existing=True)
-    ).scalar_one_or_none()
+    )
+
+
+def claim(session: Session, at: datetime) -> Job | None:
+    """Take the job that is due first, for the length of a lease."""
+    given = {"moment": at, "fence": secrets.token_hex(16)}
+    claimed: Job | None = session.scalar(_claiming(_dialect(session), LEASE), given)
     return claimed
 
 
@@ -180,7 +191,11 @@ def renewing(database: Database, job: Job) -> Iterator[None]:
         while not done.wait(LEASE.total_seconds() / 3):
             try:
                 with database.write() as session:
-                    mine = update(Job).where(_mine(job)).values(lease_until=_lease(session))
+                    mine = (
+                        update(Job)
+                        .where(_mine(job))
+                        .values(lease_until=_database_now(_dialect(session), LEASE))
+                    )
                     session.execute(mine.execution_options(synchronize_session=False))
             except Exception:  # the next third of the lease is for trying again; the fence is what counts
                 logger.exception("the lease of job %s could not be renewed", job.id)
