@@ -154,7 +154,9 @@ class Plan:
         """Those that can be migrated first, and the larger ones."""
         found: dict[Any, list[Line]] = {}
         for line in self.lines:
-            key = (tuple(line.shown), tuple(sorted(str(one.message) for one in line.reasons)))
+            lost = [(note.element_id, tuple(note.data["lost"])) for note in line.notes if note.code == "form"]
+            reasons = sorted(str(one.message) for one in line.reasons)
+            key = (tuple(line.shown), tuple(lost), tuple(reasons))
             found.setdefault(key, []).append(line)
         groups = [Group(lines, lines[0].notes, lines[0].reasons) for lines in found.values()]
         return sorted(groups, key=lambda group: (bool(group.reasons), -len(group.lines)))

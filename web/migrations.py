@@ -19,6 +19,11 @@ def only_administrators() -> None:
     engine.require_admin(by=person_id())
 
 
+@migrations.get("/")
+def index() -> str:
+    return render_template("migrations/index.html", definitions=engine.definitions())
+
+
 @migrations.get("/<key>/versions")
 def versions(key: str) -> str:
     """The versions of a process, and how many instances run in each."""

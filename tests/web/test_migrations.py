@@ -57,7 +57,9 @@ def test_from_the_versions_to_the_result(
     old, new = versions
     admin = visit("dingyifan")
     admin.get(f"/designer/{new}")
-    admin.get(admin.link("迁移实例"))
+    assert admin.link("迁移实例").endswith("/definitions/q/versions")
+    admin.get(admin.link("流程版本"))
+    admin.get(admin.link("q"))
     admin.get(admin.link("迁移到别的版本"))
     assert 'name="map-初审"' in admin.page
     assert "请为它指定新版本中对应的环节" in admin.page and "迁移这" not in admin.page
@@ -67,6 +69,7 @@ def test_from_the_versions_to_the_result(
         "共 3 个实例：2 个可以迁移，1 个不能。",
         "停在“初审”的，改停在“核对”",
         "开始等待“超时”",
+        "“核对”换用新表单，草稿保留",
         "“核对”换用新表单；草稿保留，但新表单没有：甲",
     ):
         assert said in seen, said
