@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from engine import Invalid, NotAllowed, NotFound, ProcessEngine, SettableClock
+from engine import Conflict, Invalid, NotAllowed, NotFound, ProcessEngine, SettableClock, Settings
 from engine.database import Database
 from engine.fanout import Fanout
 from engine.instance_migrations import CHUNK, MigratedInstance, Plan
@@ -848,3 +850,79 @@ def test_a_closed_fan_out_is_still_shown_and_compensated_in_its_own_version(offi
     office.complete("b", "c")
     office.complete("undo", "undo")
     assert office.ended(instance)
+
+
+def test_a_vote_goes_on_with_its_electorate_and_its_ballots(office: Office, world: World) -> None:
+    def ballot(id: str, *after: str) -> bytes:
+        rule = ours(
+            "vote", kind="ratio", field="决定", agree="同意", reject="反对", threshold="1/2", result="表决"
+        )
+        everybody = f"=[{world.secretary}, {world.deputy}, {world.other}]"
+        task = user(id, ours("form", ref="f.form.json"), rule, person=None, loop=each(everybody, "人"))
+        return draw(
+            "p", start(), task, *(user(one) for one in after), end(), path("start", id, *after, "end")
+        )
+
+    old = office.deploy(ballot("票", "后"), f__form__json=form("决定"))
+    instance = office.begin()
+    votes = ((world.secretary, "票", "同意"), (world.deputy, "票2", "同意"), (world.other, "票2", "反对"))
+    for number, (person, element, choice) in enumerate(votes):
+        if number == 1:
+            new = office.deploy(ballot("票2", "再", "后"), f__form__json=form("决定"))
+            assert office.migrate(old, new, 票="票2") == {("renamed", "票")}
+        office.engine.complete(todo(office.engine, person)[element], by=person, data={"决定": choice})
+        office.engine.run_jobs()
+    result = office.engine.variables(instance, by=office.admin)["表决"]
+    assert (result["结果"], result["应到"], result["同意"], result["反对"]) == ("通过", 3, 2, 1)
+    office.complete("再", "后")
+    assert office.ended(instance)
+
+
+def test_work_goes_back_as_far_as_the_new_version_knows_it(office: Office, world: World) -> None:
+    old = office.deploy(line("a", "b", "c"))
+    instance = office.begin()
+    office.complete("a", "b")
+    new = office.deploy(line("a", "x", "c"))
+    assert office.migrate(old, new) == {("forgotten", "b")}
+    office.engine.reject(office.todo()["c"], by=world.member, opinion="重办")
+    office.engine.run_jobs()
+    office.complete("a", "x", "c")
+    assert office.ended(instance)
+
+
+def test_people_at_work_and_a_migration_do_not_get_in_each_other_s_way(
+    office: Office, settings: Settings, world: World
+) -> None:
+    old = office.deploy(parts("s", "a", "b"))
+    instances = [office.begin() for _ in range(4)]
+    new = office.deploy(parts("s", "a", "x", "b"))
+    act = office.engine.migrate_instances(office.preview(old, new), reason="启用新版", by=office.admin)
+    gate = Barrier(3)
+
+    def hurry() -> None:
+        engine = ProcessEngine(settings, office.clock)
+        gate.wait()
+        for _ in range(5):
+            for row in engine.inbox(by=world.member, limit=10):
+                if row.item is not None and row.item.element_id in ("a", "b"):
+                    with suppress(Conflict):
+                        engine.complete(row.item.id, by=world.member)
+            engine.run_jobs()
+        engine.close()
+
+    threads = [Thread(target=hurry) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    office.engine.run_jobs()
+    for thread in threads:
+        thread.join()
+    office.engine.run_jobs()
+    progress = office.engine.migration(act.id, by=office.admin)
+    assert sum(progress.counts.values()) == len(instances) and not progress.waiting
+    while left := office.todo():
+        office.complete(next(iter(left)))
+    assert all(office.ended(one) for one in instances)
+    assert not office.engine.incidents(by=office.admin) and office.engine.verify_history() == []
+    for one in instances:
+        assert office.engine.variables(one, by=office.admin)["全部"] == ["甲", "乙", "丙", "丁"]
