@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -164,7 +163,7 @@ def start(
         scope=model.key,
         title=str(resolve(model.title, data, at) or model.name)[:500],
         business_key=business_key,
-        unique_key=_unique(session, model, business_key),
+        unique_key=_unique(model, business_key),
         path="",
         unit_id=unit_id,
         started_by_id=by,
@@ -175,7 +174,7 @@ def start(
     session.add(instance)
     try:
         session.flush()
-    except IntegrityError as error:  # somebody started one of the same key at this moment
+    except IntegrityError as error:
         if instance.unique_key is None:
             raise
         raise _taken(model, business_key) from error
@@ -184,18 +183,9 @@ def start(
     return instance
 
 
-def _unique(session: Session, model: Model, business_key: str | None) -> str | None:
-    """What no two running instances may have in common.
-
-    :raises Conflict: one is running
-    """
-    if not model.unique_business_key or business_key is None:
-        return None
-    key = f"{model.key}:{business_key}"
-    running = select(ProcessInstance.id).where(ProcessInstance.unique_key == key)
-    if session.scalar(running) is not None:
-        raise _taken(model, business_key)
-    return key
+def _unique(model: Model, business_key: str | None) -> str | None:
+    """What no two running instances may have in common: the database sees to it."""
+    return f"{model.key}:{business_key}" if model.unique_business_key and business_key is not None else None
 
 
 def _taken(model: Model, business_key: str | None) -> Conflict:
