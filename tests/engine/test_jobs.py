@@ -54,9 +54,11 @@ def test_a_claim_reads_two_indexes_however_many_timers_wait(database: Database, 
         fill(session, instance, 300, kind="fanout", due_at=None)
         session.execute(text("ANALYZE"))
     with database.write() as session:
-        for query in (jobs.candidate(session.get_bind().dialect.name, NOW), jobs.upcoming(NOW)):
+        found_by = ((jobs.candidate(session.get_bind().dialect.name, NOW), 1), (jobs.upcoming(NOW), 0))
+        for query, sorts in found_by:  # one sort is of the two rows that are found
             found = plan(session, query)
             assert "ix_job_ready" in found
+            assert found.count("TEMP B-TREE" if database.is_sqlite else "Sort  (") == sorts, found
             if database.is_sqlite:
                 assert "SCAN job" not in found, found
             else:
