@@ -36,9 +36,16 @@ class Case:
 
     def nodes(self, *tags: str) -> Iterator[etree._Element]:
         """Those of the executable process, and those outside of any process."""
+        return (node for tag in tags for node in self._by_tag.get(tag, ()))
+
+    @cached_property
+    def _by_tag(self) -> dict[str, list[etree._Element]]:
+        found: dict[str, list[etree._Element]] = {}
         for child in self.root:
             if local(child) != "process" or child.get("id") == self.model.key:
-                yield from (node for node in child.iter() if local(node) in tags)
+                for node in child.iter():
+                    found.setdefault(local(node), []).append(node)
+        return found
 
     @cached_property
     def _exits(self) -> dict[tuple[str | None, str | None], list[etree._Element]]:

@@ -21,21 +21,29 @@ def check(case: Case) -> Iterator[Finding]:
             yield Finding("loops", "循环没有条件，也没有最多次数，不会停；请至少设置一样。", element.id)
     for scope, elements in case.graph.inside.items():
         held = _held(case, elements)
+        endless: set[str] = set()
         for ring in _rings(case, elements):
-            endless = bool(ring & held) and not _interrupted(case, scope, ring & held)
-            shown = [e for e in elements if e.id in (ring & held if endless else ring)]
-            first, around = shown[0], "、".join(e.id for e in shown)
-            if endless:
+            if ring & held and not _interrupted(case, scope, ring & held):
+                endless |= ring
+                first, around = _shown(elements, ring & held)
                 yield Finding(
-                    "loops", f"这个回路没有出口，流程会一直转下去：{around}。请画出离开的条件。", first.id
+                    "loops", f"这个回路没有出口，流程会一直转下去：{around}。请画出离开的条件。", first
                 )
-            elif not any(_changes(case.model.elements[one]) for one in ring):
+        for ring in _rings(case, [e for e in elements if not _changes(e)]):
+            if not ring & endless:
+                first, around = _shown(elements, ring)
                 yield Finding(
                     "loops",
                     f"这个回路里没有等待的步骤，变量不会变，条件也不会变：{around}。请加上用户任务、服务任务或定时。",
-                    first.id,
+                    first,
                     "warning",
                 )
+
+
+def _shown(elements: Collection[Element], ring: Collection[str]) -> tuple[str, str]:
+    """The first element of a circle, and all of them in words."""
+    ids = [e.id for e in elements if e.id in ring]
+    return ids[0], "、".join(ids)
 
 
 def _held(case: Case, elements: Collection[Element]) -> set[str]:
@@ -102,6 +110,7 @@ def _waits(element: Element) -> bool:
 
 def _rings(case: Case, elements: Collection[Element]) -> list[set[str]]:
     """Sets of elements that can be reached from each other (Tarjan's strongly connected components, without recursion)."""
+    inside = {element.id for element in elements}
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     open_: list[str] = []
@@ -127,7 +136,7 @@ def _rings(case: Case, elements: Collection[Element]) -> list[set[str]]:
             elif target in number:
                 if target in open_:
                     lowest[here] = min(lowest[here], number[target])
-            elif target in case.model.elements:
+            elif target in inside:
                 number[target] = lowest[target] = len(number)
                 open_.append(target)
                 todo.append((target, iter(list(case.graph.following(case.model.elements[target])))))
