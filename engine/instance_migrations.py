@@ -686,9 +686,7 @@ def progress(session: Session, migration_id: int) -> Progress:
     of = MigratedInstance
     mine = of.migration_id == migration_id
     counts = Counter(
-        dict(
-            session.execute(select(of.outcome, func.count()).where(mine).group_by(of.outcome)).tuples().all()
-        )
+        dict(session.execute(select(of.outcome, func.count()).where(mine).group_by(of.outcome)).all())
     )
     left = (
         select(of, ProcessInstance.title)
@@ -702,7 +700,7 @@ def progress(session: Session, migration_id: int) -> Progress:
         deployments.get(session, act.definition_id),
         deployments.get(session, act.to_definition_id),
         counts,
-        list(session.execute(left).tuples()),
+        list(session.execute(left)),
     )
 
 
@@ -715,4 +713,4 @@ def running(session: Session, key: str) -> dict[int, int]:
         .where(ProcessDefinition.key == key, of.scope == key, of.ended_at.is_(None))
         .group_by(of.definition_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
