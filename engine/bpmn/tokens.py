@@ -264,6 +264,10 @@ class Run(Workflow):  # type: ignore[misc]
         if loop is None:
             return False
         task.internal_data.setdefault("counter", 1)
+        if task.internal_data.pop(
+            "begun", False
+        ):  # whoever is sent back there does it, whatever the condition is by now
+            return False
         return loop.maximum == 0 or bool(
             loop.before
             and loop.condition
@@ -907,6 +911,8 @@ class Run(Workflow):  # type: ignore[misc]
                 scope.internal_data["records"] = record[4]
             self.arm(scope)
             self._watch(scope)
+        if self.graph.model.elements[element_id].standard_loop is not None:
+            internal["begun"] = True
         return self.token(scope, element_id, trail, **counters[0], **internal)
 
     def _abandon(self, scopes: Iterable[Task]) -> None:
@@ -973,7 +979,10 @@ class Run(Workflow):  # type: ignore[misc]
                 self._watch(task)
                 self._unpark(task, inside, trail)
             else:
-                self.token(scope, name, own["trail"], **{k: v for k, v in own.items() if k != "trail"})
+                begun = {} if spec.element.standard_loop is None else {"begun": True}
+                self.token(
+                    scope, name, own["trail"], **begun, **{k: v for k, v in own.items() if k != "trail"}
+                )
 
 
 def _latest(*trails: Mapping[str, Any]) -> dict[str, Any]:

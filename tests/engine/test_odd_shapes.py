@@ -186,6 +186,16 @@ def test_taken_back_rounds_are_counted_as_before() -> None:
     assert run.complete("a", "b").open == ["c"]
 
 
+def test_a_round_is_taken_back_though_the_loop_would_not_begin_it_any_more() -> None:
+    one = node("userTask", "a", looped("=n &lt; 1", before=True))
+    run = Walk(draw("p", start(), one, user("b"), path("start", "a", "b")), n=Decimal(0)).complete(
+        "a", n=Decimal(1)
+    )
+    run.reopen("a")
+    assert run.open == ["a"]
+    assert run.complete("a").open == ["b"]
+
+
 def test_the_tasks_of_a_looped_sub_process_see_its_counter() -> None:
     run = Walk(
         draw(
