@@ -56,6 +56,7 @@ def play(site: Site) -> None:
         player.do("陆远帆", "review", member, 审核决定="同意")
         player.do(member, "sign", 已阅=True)
         player.do("陆远帆", "countersign", member, 已核对=True)
+    player.do("陆远帆", "review", "叶青禾", 审核决定="同意")
     player.start("quarterly_evaluation", "陆远帆", unit="发改局综合支部", 年度=2026, 季度=1)
     (chosen,) = (
         key
@@ -108,6 +109,14 @@ def take(site: Site, browser: Browser, folder: Path) -> None:
     branch.get_by_role("link", name="第1季度履责考评").click()
     branch.get_by_role("link", name="看依据").click()
     shoot(branch, "decision")
+
+    member = person("yeqinghe")
+    member.get_by_role("link", name="签署：").first.click()
+    member.get_by_role("link", name="退回", exact=True).click()
+    member.get_by_role("radio", name="自主定责").check()
+    member.get_by_label("退回意见").fill("时限与支部计划不一致，改为十月底前。")
+    member.get_by_text("之后由这一步办理：自主定责").wait_for()
+    shoot(member, "rejection")
 
     secretary = person("gaojingxing")
     secretary.get_by_role("link", name="回签").first.click()
