@@ -622,7 +622,7 @@ def _rebind(session: Session, passage: _Passage, unit: _Unit) -> None:
     renamed = passage.mapping
     item = WorkItem
     for some in _batched(ids, MANY):
-        done = (item.instance_id.in_(some), item.closed_at.is_not(None), item.held.is_(None))
+        done = (item.instance_id.in_(some), item.closed_at.is_not(None))
         session.execute(
             update(item)
             .where(*done, item.definition_id.is_(None))
