@@ -43,6 +43,11 @@ _CLOSED = {
 }
 
 
+def closed(item: WorkItem) -> Conflict:
+    done = _CLOSED.get(item.closing or "", "已随流程撤销")
+    return Conflict("already-closed", f"“{item.title}”{done}，不能再次办理。", id=item.id)
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """What an operation is about: the open item, its instance and element, and how the person comes to act on it."""
@@ -156,8 +161,7 @@ def open_for(
     if eligibility is None:
         raise NotAllowed("not-your-item", f"“{item.title}”不是您的待办事项。", id=work_item_id)
     if item.closed_at is not None:
-        done = _CLOSED.get(item.closing or "", "已随流程撤销")
-        raise Conflict("already-closed", f"“{item.title}”{done}，不能再次办理。", id=work_item_id)
+        raise closed(item)
     suspension.require_running(session, instance)
     if item.asleep_at is not None and not asleep:
         raise Conflict("asleep", f"“{item.title}”正在等待他人先办理，请等对方办完。", id=work_item_id)

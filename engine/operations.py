@@ -114,7 +114,9 @@ def targets(runtime: Runtime, session: Session, act: Act) -> list[Target]:
         state = level.instance.state
         if state is None:
             continue
-        here = process.standing(level.instance.scope, state)[level.task_id]
+        here = process.standing(level.instance.scope, state).get(level.task_id)
+        if here is None:  # somebody has moved it since
+            continue
         sure = process.dominators(here)
         for passed in process.trail(level.instance.scope, state, level.task_id):
             if not _is_human(process.model, passed.element_id):
@@ -214,6 +216,9 @@ def reject(
     opinion = claims.require_text(opinion, "_opinion", "驳回请写明意见。", 5000)
     target, action = _choose(runtime, session, act, to, direct)
     instance = _locked(session, act.instance, target.instance_id)
+    session.refresh(act.item)
+    if act.item.closed_at is not None:
+        raise claims.closed(act.item)
     found = _effects_of(runtime, session, act, instance, action, at)
     entry = act.entry(
         "rejected",
@@ -247,7 +252,7 @@ def _choose(
     runtime: Runtime, session: Session, act: Act, to: str | None, direct: bool
 ) -> tuple[Target, Action]:
     offered = targets(runtime, session, act)
-    if not offered or (to is None and offered[0].kind == "initiator" and act.element.kind == "startEvent"):
+    if not offered:
         raise Conflict("nowhere-back", "这是流程的第一步，没有可以驳回的环节；可以撤销整个流程。")
     target = offered[0] if to is None else next((one for one in offered if one.key == to), None)
     if target is None:

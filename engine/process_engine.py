@@ -729,7 +729,7 @@ class ProcessEngine:
     ) -> operations.Done:
         """驳回: what was done since the target is undone, and has to be done again.
 
-        :param to: the key of one of the targets of ``operations_for``; None is the previous task
+        :param to: the key of one of the targets of ``operations_for``; None is the first of them, the previous task
         :param direct: 直达驳回者: once the target is done again, the process stands here again
         :raises Invalid: no opinion, or no such target
         :raises NotAllowed: not his item, or the diagram does not permit it
