@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from engine import (
     additions,
+    adhoc,
     assignment,
     blobs,
     cancellation,
@@ -578,6 +579,31 @@ class ProcessEngine:
         with self._read() as session:
             instance = reading.require_instance(session, instance_id, by, self.today())
             return overview.diagram(self._runtime, session, instance)
+
+    def activities(self, instance_id: int, *, by: int) -> list[adhoc.Choice]:
+        """The activities of open ad-hoc sub-processes that the person may start."""
+        with self._read() as session:
+            instance = reading.require_instance(session, instance_id, by, self.today())
+            return adhoc.choices(self._runtime, session, instance, by=by, on=self.today())
+
+    def start_activity(self, instance_id: int, task_id: str, element_id: str, *, by: int) -> ProcessInstance:
+        """Start an activity of an open ad-hoc sub-process, as somebody who takes part in the instance.
+
+        :raises NotFound, NotAllowed: not for this person
+        :raises Conflict: the sub-process is over, or the instance has ended or is suspended
+        :raises NotExecutable: it is none of its activities, or one is active in a sequential one
+        """
+        with self._write() as (session, at):
+            return adhoc.start(
+                self._runtime,
+                session,
+                instance_id,
+                task_id=task_id,
+                element_id=element_id,
+                by=by,
+                on=self.today(),
+                at=at,
+            )
 
     def timeline(self, instance_id: int, *, by: int) -> list[history.Event]:
         """The history of an instance and of everything below it, oldest first."""

@@ -35,8 +35,19 @@ def show(id: int) -> str:
         lines=own,
         below=below[-BELOW:],
         places=places,
+        activities=engine.activities(id, by=person_id()),
+        copies=engine.copies_of(id, by=person_id()),
         suspended_by=_name(view.suspension.suspended_by_id) if view.suspension is not None else "",
     )
+
+
+@instances.post("/<int:id>/activities")
+def start_activity(id: int) -> Response:
+    """Start an activity of an ad-hoc sub-process."""
+    task, _sep, element = request.form.get("activity", "").partition(" ")
+    engine.start_activity(id, task, element, by=person_id())
+    flash(_("已启动，请到待办中办理。"))
+    return redirect(url_for(".show", id=id))
 
 
 def _name(person: int) -> str:

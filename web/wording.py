@@ -167,6 +167,8 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             what = _("办结：%(title)s", title=title) + (f"（{'，'.join(said)}）" if said else "")
             if signer := payload.get("signer"):
                 what = _("代交%(name)s的纸质签名扫描件，", name=signer["name"]) + what
+        case "activity-started":
+            what = _("启动环节：%(name)s", name=payload.get("name"))
         case "fanned-out":
             return Line(event.at, _("分发给下级"), kind="auto")
         case "joined":
