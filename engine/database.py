@@ -89,6 +89,7 @@ def _sqlite(url: URL, *, readonly: bool) -> Engine:
             "synchronous=FULL",
             "busy_timeout=30000",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is deleted is gone from the file: ballots, drafts, variables
             *(("query_only=ON",) if readonly else ()),
         ):
             connection.execute(f"PRAGMA {pragma}")

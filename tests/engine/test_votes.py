@@ -564,6 +564,36 @@ def test_a_secret_ballot_lies_in_no_order_and_under_no_number(opened: Open, worl
     assert len(orders) > 1
 
 
+def test_nothing_of_a_secret_ballot_stays_in_the_file(
+    sqlite_template: Path, tmp_path: Path, clock: SettableClock
+) -> None:
+    file = tmp_path / "lvze.db"
+    shutil.copy(sqlite_template, file)
+    url = f"sqlite:///{file}"
+    world, database = organise(url), Database(url)
+    settings = Settings.from_environment({"LVZE_HOME": str(tmp_path), "LVZE_DATABASE_URL": url})
+    engine = ProcessEngine(settings, clock)
+    voters = (world.secretary, world.deputy, world.clerk)
+    poll = Ballots(engine, database, world, ballot_process(SECRET, f"={list(voters)}"))
+    for voter in voters[:2]:
+        poll.cast(voter, "反对")
+    with database.read() as session:
+        secrets = [session.scalars(select(BallotBox.salt)).one().encode()]
+        secrets += session.scalars(select(Ballot.sealed))
+
+    def kept() -> list[bool]:
+        with database.engine.connect() as connection:
+            connection.rollback()
+            connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return [secret in file.read_bytes() for secret in secrets]
+
+    assert kept() == [True] * 3
+    poll.cast(voters[2], "同意")
+    assert poll.result is not None and kept() == [False] * 3
+    engine.close()
+    database.close()
+
+
 def test_ballots_of_a_vote_that_is_withdrawn_are_destroyed(opened: Open, world: World) -> None:
     poll = opened(SECRET)
     poll.cast(world.deputy, "反对")
