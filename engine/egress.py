@@ -31,6 +31,8 @@ PORTS = {"http": 80, "https": 443}
 LARGEST = 1024 * 1024  # bytes of an answer
 TIMEOUT = 10.0  # seconds, for all of a call
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
+#: addresses that Python calls global and a translator may take inside: RFC 4291 2.5.5.1, RFC 8215, RFC 2765, RFC 3879
+_INSIDE = [IPv6Network(one) for one in ("::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "fec0::/10")]
 _AS_IS = "/%:=&?~+!$,;'@()*[]-._"  # in a URL's path and query
 
 
@@ -233,6 +235,8 @@ def _literal(host: str) -> Address | None:
 def _public(address: Address) -> bool:
     """Reachable from everywhere; so must be the IPv4 address that an IPv6 one carries inside."""
     if isinstance(address, IPv6Address):
+        if any(address in one for one in _INSIDE):
+            return False
         inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in _NAT64:
             inner.append(IPv4Address(int(address) & 0xFFFFFFFF))

@@ -142,6 +142,10 @@ def test_what_is_no_plain_url_goes_nowhere(url: str) -> None:
         "::ffff:10.1.2.3",
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
+        "::7f00:1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::7f00:1",
+        "fec0::1",
     ],
 )
 def test_a_private_address_is_reached_only_when_it_is_listed(
