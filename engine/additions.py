@@ -64,7 +64,7 @@ def add_signers(
         return _join(runtime, session, act, whom, note, at)
     if place == "after" and act.element.vote is not None:
         raise Conflict("ballot", "表决票交出后立即计入，不能后加签；可以并加签，让对方也参加表决。")
-    return _add(session, act, whom, place, note, "added", at)
+    return _add(runtime, session, act, whom, place, note, "added", at)
 
 
 def entrust(
@@ -77,7 +77,7 @@ def entrust(
     act = claims.act_on(runtime, session, work_item_id, "delegate", by, at)
     if act.element.vote is not None and act.element.vote.secret:
         raise Conflict("ballot", "无记名投票须由本人直接填写，不能委派他人准备。")
-    return _add(session, act, [to], "delegated", note, "entrusted", at)[0]
+    return _add(runtime, session, act, [to], "delegated", note, "entrusted", at)[0]
 
 
 def joins(act: Act) -> bool:
@@ -95,7 +95,7 @@ def _join(
 ) -> list[WorkItem]:
     """One more child of the fan-out for each person."""
     by, element = act.eligibility.person_id, act.element
-    whom = _asked(session, persons, by)
+    whom = _asked(runtime, session, act, persons, note, at)
     note = note.strip()
     instances.get(session, act.instance.id, lock=True)
     row = fanout.lock(session, act.item.fanout_id)
@@ -121,29 +121,40 @@ def _join(
     return list(session.scalars(select(WorkItem).where(*own).order_by(WorkItem.position)))
 
 
-def _asked(session: Session, persons: list[int], by: int) -> list[Person]:
+def _asked(
+    runtime: Runtime, session: Session, act: Act, persons: list[int], note: str, at: datetime, asked: int = 0
+) -> list[Person]:
+    """:param asked: how many are asked already"""
+    if len(note) > 500:
+        raise Invalid("text-too-long", "说明最多 500 个字。", {"note": "说明最多 500 个字。"})
     if not persons:
         raise Invalid("nobody", "请选择要加签的人。", {"persons": "请选择要加签的人。"})
-    if by in persons:
+    if act.eligibility.person_id in persons:
         raise Invalid("to-oneself", "不能选自己，请选另一个人。", {"persons": "不能选自己，请选另一个人。"})
-    return [people.get(session, one) for one in persons]
+    if asked + len(persons) > MOST:
+        sentence = f"一个事项同时最多加签 {MOST} 人。"
+        raise Invalid("too-many", sentence, {"persons": sentence})
+    whom = [people.get(session, one) for one in persons]
+    claims.require_not_excluded(runtime, session, act, whom, "persons", at)
+    return whom
 
 
 def _add(
-    session: Session, act: Act, persons: list[int], kind: str, note: str, code: str, at: datetime
+    runtime: Runtime,
+    session: Session,
+    act: Act,
+    persons: list[int],
+    kind: str,
+    note: str,
+    code: str,
+    at: datetime,
 ) -> list[WorkItem]:
     origin, by = act.item, act.eligibility.person_id
     if origin.origin_id is not None:
         raise Conflict(
             "added-itself", "您是被加签或受委派的，不能再加签、委派；请写明意见，或转办给合适的人。"
         )
-    if len(note) > 500:
-        raise Invalid("text-too-long", "说明最多 500 个字。", {"note": "说明最多 500 个字。"})
-    asked = open_of(session, origin)
-    whom = _asked(session, persons, by)
-    if len(asked) + len(persons) > MOST:
-        sentence = f"一个事项同时最多加签 {MOST} 人。"
-        raise Invalid("too-many", sentence, {"persons": sentence})
+    whom = _asked(runtime, session, act, persons, note, at, len(open_of(session, origin)))
     already = {one.person_id for one in signers_of(session, [origin.id]).get(origin.id, ())}
     for person in whom:
         if person.id in already:
@@ -170,7 +181,7 @@ def _add(
     if kind in FIRST:
         origin.asleep_at = origin.asleep_at or at
     # It comes back to whoever added them.
-    if origin.owner_id is None:
+    if origin.owner_id != by:
         origin.owner_id, origin.claimed_at = by, at
     origin.has_additions = True
     session.add_all(items)
@@ -262,12 +273,12 @@ def _leave(
 ) -> WorkItem:
     """Take one of several out; the rule is looked at again at once."""
     if item.fanout_id is None:
-        raise Conflict("not-added", f"“{item.title}”不是加签的，不能减签。", id=item.id)
+        raise Conflict("not-added", "这个事项不是加签的，不能减签。", id=item.id)
     instance = instances.get(session, item.instance_id, lock=True)
-    element = runtime.definitions.get(session, instance.definition_id).process.model.elements[item.element_id]
-    claims.require_permitted(element, "add")
     if not may_remove(session, instance, item, by):
         raise NotAllowed("not-yours-to-remove", "减签只能由加签的人、发起人或系统管理员进行。", id=item.id)
+    element = runtime.definitions.get(session, instance.definition_id).process.model.elements[item.element_id]
+    claims.require_permitted(element, "add")
     reason = claims.require_text(reason, "reason", "请写明减签理由。")
     suspension.require_running(session, instance)
     if item.closed_at is not None:

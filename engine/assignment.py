@@ -365,6 +365,20 @@ def items_of(session: Session, person_id: int, on: date) -> CompoundSelect[Any]:
     return _items().params(selves=selves, day=on)
 
 
+def may_do(work_item: Any, person: Any, on: date) -> ColumnElement[bool]:
+    """``eligibility`` as a condition on two columns of the statement around it."""
+    held, given = aliased(Holding), aliased(Delegation)
+    whose = _person(Candidate, held)
+    deputises = exists().where(given.from_person_id == whose, given.to_person_id == person, given.on(_DAY))
+    found = (
+        select(Candidate.id)
+        .outerjoin(held, _holds(Candidate, held, _DAY))
+        .where(Candidate.work_item_id == work_item, _counts(whose))
+        .where(or_(whose == person, deputises.correlate_except(given)))
+    )
+    return found.correlate_except(Candidate, held).params(day=on).exists()
+
+
 def candidates(
     session: Session, work_item_id: int, on: date
 ) -> list[tuple[Candidate, Person | None, Unit | None]]:

@@ -185,8 +185,10 @@ def unread(person_id: int, on: date) -> Select[int]:
     return (
         select(func.count())
         .select_from(CarbonCopy)
+        .join(ProcessInstance, ProcessInstance.id == CarbonCopy.instance_id)
         .outerjoin(Receipt, _his(person_id))
         .where(addressed_to(person_id, on), Receipt.person_id.is_(None))
+        .where(ProcessInstance.deleted_at.is_(None))
     )
 
 
@@ -204,7 +206,7 @@ def received(
         .join(ProcessDefinition, ProcessDefinition.id == ProcessInstance.definition_id)
         .join(Person, Person.id == CarbonCopy.sender_id)
         .outerjoin(Receipt, _his(person_id))
-        .where(addressed_to(person_id, on))
+        .where(addressed_to(person_id, on), ProcessInstance.deleted_at.is_(None))
         .order_by(CarbonCopy.sent_at.desc(), CarbonCopy.id.desc())
     )
     return [Received(*row) for row in session.execute(query.limit(limit).offset(offset))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from engine import assignment, ballots, history, instances, suspension
 from engine.assignment import Eligibility
-from engine.bpmn.model import Element
+from engine.bpmn.model import Element, resolve
 from engine.clock import local
 from engine.errors import Conflict, Invalid, NotAllowed, NotFound
 from engine.fanout import Fanout
+from engine.handing_on import variables
 from engine.history import Entry
 from engine.instances import ProcessInstance
 from engine.organisation import people
@@ -100,7 +101,7 @@ def handed_in(runtime: Runtime, session: Session, item: WorkItem, by: int) -> Ac
     :raises NotAllowed: he has not
     """
     if item.closing != "completed" or item.completed_by_id != by:
-        raise NotAllowed("not-submitter", f"“{item.title}”不是您办理的，不能由您收回。", id=item.id)
+        raise NotAllowed("not-submitter", "这个事项不是您办理的，不能由您收回。", id=item.id)
     instance = instances.get(session, item.instance_id)
     loaded = runtime.definitions.get(session, item.version_of(instance))
     name = people.get(session, by).name
@@ -118,6 +119,25 @@ def require_permitted(element: Element, operation: str) -> None:
             f"流程没有为“{name}”开放{LABELS[operation]}；确有需要，请联系流程设计人员开放。",
             operation=operation,
         )
+
+
+def require_not_excluded(
+    runtime: Runtime, session: Session, act: Act, persons: Sequence[Person], field: str, at: datetime
+) -> None:
+    """Who has to stay out of a matter (回避) is not brought into it by another door.
+
+    :raises Invalid: the diagram excludes one of them
+    """
+    if not any(one.exclude for one in act.element.assignment):
+        return
+    loaded = runtime.definitions.get(session, act.instance.definition_id)
+    data = variables(runtime, session, loaded, act.instance, act.item)
+    told = [resolve(one.exclude, data, at) for one in act.element.assignment]
+    excluded = assignment.ids(told)
+    for person in persons:
+        if person.id in excluded:
+            sentence = f"流程图规定{person.name}须回避这一事项，请选另一个人。"
+            raise Invalid("excluded", sentence, {field: sentence})
 
 
 def require_text(text: str | None, field: str, sentence: str, length: int = 500) -> str:
@@ -159,15 +179,23 @@ def open_for(
     item, instance, session.info["fanout"] = row
     eligibility = assignment.eligibility(session, item.id, by, local(at).date())
     if eligibility is None:
-        raise NotAllowed("not-your-item", f"“{item.title}”不是您的待办事项。", id=work_item_id)
+        # No title: whoever tries numbers learns nothing of what is not his.
+        raise NotAllowed("not-your-item", "这不是您的待办事项。", id=work_item_id)
     if item.closed_at is not None:
         raise closed(item)
     suspension.require_running(session, instance)
     if item.asleep_at is not None and not asleep:
         raise Conflict("asleep", f"“{item.title}”正在等待他人先办理，请等对方办完。", id=work_item_id)
-    if item.owner_id not in (None, by):
+    if taken(session, item, by, local(at).date()):
         raise Conflict("claimed", f"“{item.title}”已由他人签收办理。", id=work_item_id, owner=item.owner_id)
     return item, instance, eligibility
+
+
+def taken(session: Session, item: WorkItem, by: int, on: date) -> bool:
+    """Does somebody else hold it? Not who may no longer act: with the post, or the delegation, goes what he had claimed."""
+    return item.owner_id not in (None, by) and (
+        assignment.eligibility(session, item.id, item.owner_id, on) is not None
+    )
 
 
 def claim(session: Session, work_item_id: int, by: int, at: datetime) -> WorkItem:
@@ -180,7 +208,7 @@ def claim(session: Session, work_item_id: int, by: int, at: datetime) -> WorkIte
         raise NotAllowed(
             "attests-only", f"您只能代交“{item.title}”的纸质签名件，不能签收；请直接代交。", id=work_item_id
         )
-    if item.owner_id is None:
+    if item.owner_id != by:
         item.owner_id, item.claimed_at = by, at
         log(
             session,

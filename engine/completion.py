@@ -255,14 +255,14 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
     item = work_items.get(session, work_item_id)
     on = local(at).date()
     eligibility = assignment.eligibility(session, item.id, by, on)
-    if eligibility is None and item.completed_by_id != by:
-        reading.require_instance(session, item.instance_id, by, on)
     instance = instances.get(session, item.instance_id)
+    if (eligibility is None and item.completed_by_id != by) or instance.deleted_at is not None:
+        reading.require_instance(session, item.instance_id, by, on)
     loaded = runtime.definitions.get(session, item.version_of(instance))
     element = loaded.process.model.elements[item.element_id]
     data = variables(runtime, session, loaded, instance, item)
     signing = request(element, data, eligibility, at) if item.origin_id is None else None
-    free = item.closed_at is None and item.asleep_at is None and item.owner_id in (None, by)
+    free = item.closed_at is None and item.asleep_at is None and not claims.taken(session, item, by, on)
     return View(
         item,
         instance,

@@ -56,6 +56,8 @@ def variables(
     runtime: Runtime, session: Session, loaded: Loaded, instance: ProcessInstance, item: WorkItem
 ) -> dict[str, Any]:
     """The variables that an item's form and documents are shown with; changes nothing."""
+    if instance.deleted_at is not None:
+        return {}
     if item.fanout_id is not None:
         row = session.get_one(fanout.Fanout, item.fanout_id)
         data = fanout.snapshot(session, row.snapshot_digest)["data"]

@@ -73,7 +73,7 @@ def rows(
     if box not in BOXES:
         raise Invalid("no-box", f"没有“{box}”这一栏；可选：待办、等待、已办、我发起。")
     mine = assignment.items_of(session, person_id, on).subquery()
-    query = _items(_free(person_id), _AWAKE if box == "todo" else _WAITS).join(
+    query = _items(_free(person_id, on), _AWAKE if box == "todo" else _WAITS).join(
         mine, mine.c.work_item_id == WorkItem.id
     )
     found = list(
@@ -109,7 +109,7 @@ def counts(session: Session, person_id: int, on: date) -> dict[str, int]:
         select(func.count())
         .select_from(WorkItem)
         .join(mine, mine.c.work_item_id == WorkItem.id)
-        .where(_free(person_id))
+        .where(_free(person_id, on))
     )
     done = (
         select(func.count())
@@ -135,8 +135,10 @@ _AWAKE = WorkItem.asleep_at.is_(None)
 _WAITS = and_(WorkItem.asleep_at.is_not(None), WorkItem.addition.is_(None))
 
 
-def _free(person_id: int) -> Any:
-    return or_(WorkItem.owner_id.is_(None), WorkItem.owner_id == person_id)
+def _free(person_id: int, on: date) -> Any:
+    """Nobody else holds it; as ``claims.taken`` says."""
+    mine = or_(WorkItem.owner_id.is_(None), WorkItem.owner_id == person_id)
+    return or_(mine, ~assignment.may_do(WorkItem.id, WorkItem.owner_id, on))
 
 
 def _items(*conditions: Any) -> Select[WorkItem, ProcessInstance, str]:

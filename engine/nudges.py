@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from engine import assignment, claims, instances, notifications, reading
+from engine import assignment, claims, instances, notifications, reading, suspension
 from engine.clock import local
 from engine.database import Table, UtcDateTime
 from engine.errors import Conflict, Invalid, NotAllowed
@@ -53,7 +53,7 @@ def nudge(
     """Remind those who have an open item in hand; while it waits for somebody who was added, that person.
 
     :raises NotAllowed: he neither started it nor oversees it, or the diagram does not permit it
-    :raises Conflict: closed, or nudged less than ``PAUSE`` ago
+    :raises Conflict: closed, suspended, or nudged less than ``PAUSE`` ago
     :raises Invalid: the note is too long
     """
     on = local(at).date()
@@ -66,6 +66,7 @@ def nudge(
         item.element_id
     ]
     claims.require_permitted(element, "nudge")
+    suspension.require_running(session, instance)
     if item.closed_at is not None:
         raise Conflict("already-closed", f"“{item.title}”已经办结，不用再催。", id=work_item_id)
     if len(note) > 200:

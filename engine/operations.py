@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -347,9 +347,18 @@ def _give_back(session: Session, item: WorkItem, former: WorkItem, at: datetime)
     for one in handed_over:  # 转办 holds
         if one is not None:
             assignment.put_first(session, item.id, one)
-    if assignment.eligibility(session, item.id, person, local(at).date()) is not None:
-        item.owner_id, item.claimed_at = person, at
+    if _take(session, item, person, at):
         item.draft, item.drafted_at = {str(person): _handed_in(session, former)}, at
+
+
+def _take(session: Session, item: WorkItem, person: int, at: datetime) -> bool:
+    """Claim an item for whoever did it before. Not where he may no longer do it, or only hands in paper: others could not either."""
+    who = assignment.eligibility(session, item.id, person, local(at).date())
+    if who is None or who.attests:
+        item.owner_id = item.claimed_at = None
+        return False
+    item.owner_id, item.claimed_at = person, at
+    return True
 
 
 def _handed_in(session: Session, former: WorkItem) -> dict[str, object]:
@@ -390,7 +399,7 @@ def withdraw(runtime: Runtime, session: Session, work_item_id: int, *, by: int, 
         for one in additions.open_of(session, item):
             one.asleep_at = at if one.addition == "after" else None
         item.held = item.closed_at = item.closing = item.completed_by_id = None
-        item.owner_id, item.claimed_at = by, at
+        _take(session, item, by, at)
         act.log(session, "taken-back", at, **_told(found))
         effects.carry_out(session, found, reason="办理人撤回", by=by, at=at)
         return Done(act.instance, found, [item])
@@ -600,14 +609,14 @@ def offered(
     on = local(at).date()
     instance = instances.get(session, item.instance_id)
     who = assignment.eligibility(session, item.id, by, on)
-    if who is None and item.completed_by_id != by:
+    if (who is None and item.completed_by_id != by) or instance.deleted_at is not None:
         reading.require_instance(session, item.instance_id, by, on)
     element = runtime.definitions.get(session, item.version_of(instance)).process.model.elements[
         item.element_id
     ]
     found: list[Operation] = []
     if instance.suspension_id is None and item.closed_at is None and who is not None:
-        found += _at_open(runtime, session, Act(item, instance, element, who))
+        found += _at_open(runtime, session, Act(item, instance, element, who), on)
     if item.completed_by_id == by and item.closing == "completed" and instance.suspension_id is None:
         with suppress(Conflict, NotAllowed):
             _withdrawing(runtime, session, work_item_id, by)
@@ -619,9 +628,8 @@ def offered(
         found.append(Operation("remove_signer", items=[additions.itself(session, item)]))
     if element.permits("carbon") and reading.takes_part(session, instance, by, on):
         found.append(Operation("send_copies"))
-    nudged = (
-        item.closed_at is None and element.permits("nudge") and nudges.oversees(session, instance, by, on)
-    )
+    awaited = item.closed_at is None and instance.suspension_id is None
+    nudged = awaited and element.permits("nudge") and nudges.oversees(session, instance, by, on)
     if nudged and nudges.in_hand(session, item, on) != [by]:
         free_at = nudges.free_at(session, item.id)
         found.append(Operation("nudge", free_at=free_at if free_at and free_at > at else None))
@@ -631,9 +639,9 @@ def offered(
     return found
 
 
-def _at_open(runtime: Runtime, session: Session, act: Act) -> Iterator[Operation]:
+def _at_open(runtime: Runtime, session: Session, act: Act, on: date) -> Iterator[Operation]:
     item, by, permits = act.item, act.eligibility.person_id, act.element.permits
-    if item.owner_id not in (None, by):
+    if claims.taken(session, item, by, on):
         return
     if act.eligibility.attests:
         yield Operation("complete")
@@ -642,7 +650,7 @@ def _at_open(runtime: Runtime, session: Session, act: Act) -> Iterator[Operation
     if not asleep:
         yield Operation("complete")
         yield Operation("save_draft")
-        yield Operation("claim" if item.owner_id is None else "release")
+        yield Operation("release" if item.owner_id == by else "claim")
         if permits("reject") and item.addition not in additions.FIRST:
             back = targets(runtime, session, act)
             if back:

@@ -8,7 +8,6 @@ from sqlalchemy import ForeignKey, Index, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import assignment, claims
-from engine.clock import local
 from engine.database import Table, UtcDateTime
 from engine.errors import Conflict, Invalid
 from engine.organisation import people
@@ -49,10 +48,8 @@ def transfer(
     person = people.get(session, to)
     if to == by:
         raise Invalid("to-oneself", "不能转办给自己，请选另一个人。", {"to": "请选另一个人。"})
+    claims.require_not_excluded(runtime, session, act, [person], "to", at)
     assignment.put_first(session, act.item.id, to)
-    if assignment.eligibility(session, act.item.id, to, local(at).date()) is None:
-        sentence = f"流程图规定{person.name}须回避这一事项，请选另一个人。"
-        raise Invalid("excluded", sentence, {"to": sentence})
     session.add(Transfer(work_item_id=act.item.id, from_person_id=by, to_person_id=to, reason=reason, at=at))
     act.item.owner_id = act.item.claimed_at = None
     act.log(session, "transferred", at, to=[claims.named(person)], reason=reason)

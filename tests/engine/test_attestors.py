@@ -210,6 +210,16 @@ def test_the_signer_signed_and_the_clerk_attests(
     )
 
 
+def test_paper_that_is_taken_back_leaves_the_item_to_the_signer(
+    engine: ProcessEngine, world: World, desk: Desk
+) -> None:
+    engine.complete(desk.item, by=world.clerk, signature=replace(desk.signing, signer=world.secretary))
+    (again,) = engine.withdraw(desk.item, by=world.clerk).opened
+    assert again.owner_id is None
+    assert [row.item.id for row in engine.inbox(by=world.secretary) if row.item] == [again.id]
+    engine.claim(again.id, by=world.secretary)
+
+
 def test_a_deputy_by_delegation_signs_on_paper_too(
     engine: ProcessEngine, database: Database, world: World, desk: Desk
 ) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
 from typing import Any
 
 import pytest
 
 from engine import Conflict, Invalid, NotAllowed, NotFound, ProcessEngine
+from engine.database import Database
+from engine.organisation import posts
 from tests.engine.conftest import World
 from tests.engine.drawing import draw, each, end, ours, path, start, user
 from tests.engine.test_process_engine import begin, todo
+from tests.engine.test_votes import FORM as BALLOT
 
 FORM = '{"type":"default","components":[{"type":"textfield","key":"目标","label":"目标","validate":{"required":true}}]}'.encode()
 
@@ -344,3 +348,122 @@ def test_parallel_makes_one_more_of_those_who_count_together(engine: ProcessEngi
         engine.remove_signer(todo(engine, world.clerk)["初审"], by=world.member, reason="出差")
     assert last.value.code == "last-child"
     assert engine.verify_history() == []
+
+
+def by_post(world: World, *extra: str) -> bytes:
+    """初审 by the committee's secretary, or its deputy where there is none."""
+    asked = ours("assignment", post="书记", unit=f"={world.committee}", otherwise="副书记")
+    return draw(
+        "p",
+        start(),
+        user("初审", asked, *extra, person=None),
+        user("终审", person=f"={world.other}"),
+        end(),
+        path("start", "初审", "终审", "end"),
+    )
+
+
+def leaves(database: Database, world: World) -> None:
+    with database.write() as session:
+        for holding in posts.holders(session, world.committee, "书记", date(2026, 3, 5)):
+            posts.leave(session, holding.id, on=date(2026, 3, 5))
+
+
+def test_what_somebody_claimed_goes_with_his_post(
+    engine: ProcessEngine, database: Database, world: World
+) -> None:
+    begin(engine, by_post(world), world.member)
+    item = todo(engine, world.secretary)["初审"]
+    engine.claim(item, by=world.secretary)
+    leaves(database, world)
+    assert todo(engine, world.deputy) == {"初审": item} and engine.inbox_counts(by=world.deputy)["todo"] == 1
+    assert "claim" in {one.name for one in engine.operations_for(item, by=world.deputy)}
+    assert engine.work_item(item, by=world.deputy).eligibility is not None
+    engine.claim(item, by=world.deputy)
+    assert engine.work_item(item, by=world.deputy).item.owner_id == world.deputy
+    engine.complete(item, by=world.deputy)
+
+
+def test_what_a_deputy_claimed_goes_with_his_delegation(engine: ProcessEngine, world: World) -> None:
+    begin(engine, two(world), world.member)
+    item = todo(engine, world.deputy)["初审"]
+    today = date(2026, 3, 5)
+    given = engine.delegate(
+        by=world.deputy, from_person_id=world.deputy, to_person_id=world.other, from_on=today, to_on=None, reason="出差"
+    )  # fmt: skip
+    engine.claim(item, by=world.other)
+    assert todo(engine, world.deputy) == {}
+    with pytest.raises(Conflict):
+        engine.complete(item, by=world.deputy)
+    engine.end_delegation(given.id, by=world.deputy, on=today)
+    assert todo(engine, world.deputy) == {"初审": item}
+    engine.complete(item, by=world.deputy)
+
+
+def test_what_is_taken_back_by_somebody_who_left_is_free(
+    engine: ProcessEngine, database: Database, world: World
+) -> None:
+    begin(engine, by_post(world), world.member)
+    item = todo(engine, world.secretary)["初审"]
+    engine.add_signers(item, by=world.secretary, persons=[world.clerk], place="after")
+    engine.complete(item, by=world.secretary)
+    leaves(database, world)
+    engine.withdraw(item, by=world.secretary)
+    assert engine.work_item(item, by=world.deputy).item.owner_id is None
+    engine.complete(item, by=world.deputy)
+
+
+@pytest.mark.parametrize("votes", [False, True])
+def test_who_is_excluded_comes_in_by_no_other_door(engine: ProcessEngine, world: World, votes: bool) -> None:
+    """回避: neither as a voter, nor to be asked, nor to prepare."""
+    out = ours("assignment", person="=谁", exclude=f"=[{world.other}]")
+    voting = [ours("vote", kind="all", field="决定", result="表决")] if votes else []
+    many = each(f"=[{world.deputy}, {world.clerk}]", item="谁")
+    task = user("初审", out, ours("form", ref="a.form.json"), *voting, person=None, loop=many)
+    xml = draw("p", start(), task, end(), path("start", "初审", "end"))
+    begin(engine, xml, world.member, a__form__json=BALLOT)
+    item = todo(engine, world.deputy)["初审"]
+    for act in (
+        lambda: engine.add_signers(item, by=world.deputy, persons=[world.other], place="parallel"),
+        lambda: engine.add_signers(item, by=world.deputy, persons=[world.other], place="before"),
+        lambda: engine.entrust(item, by=world.deputy, to=world.other),
+    ):
+        with pytest.raises(Invalid) as refused:
+            act()
+        assert refused.value.code == "excluded"
+    (asked,) = engine.add_signers(item, by=world.deputy, persons=[world.member], place="before")
+    with pytest.raises(Conflict if votes else Invalid) as handed_on:
+        engine.transfer(asked.id, by=world.member, to=world.other, reason="出差")
+    assert handed_on.value.code == ("ballot" if votes else "excluded")
+    assert todo(engine, world.other) == {}
+
+
+def test_of_those_who_count_together_not_too_many_come_at_once(engine: ProcessEngine, world: World) -> None:
+    begin(engine, bare(world), world.member)
+    item = todo(engine, world.deputy)["初审"]
+    for persons, note, code in (
+        (range(100, 121), "", "too-many"),
+        ([world.other], "长" * 501, "text-too-long"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            engine.add_signers(item, by=world.deputy, persons=list(persons), place="parallel", note=note)
+        assert refused.value.code == code
+
+
+def test_a_stranger_who_tries_numbers_learns_no_title(engine: ProcessEngine, world: World) -> None:
+    begin(engine, two(world), world.member)
+    item, x = todo(engine, world.deputy)["初审"], world.other
+    (added,) = engine.add_signers(item, by=world.deputy, persons=[world.clerk], place="parallel")
+    for act in (
+        lambda: engine.work_item(item, by=x),
+        lambda: engine.complete(item, by=x),
+        lambda: engine.claim(item, by=x),
+        lambda: engine.withdraw(item, by=x),
+        lambda: engine.preview_reject(item, by=x),
+        lambda: engine.remove_signer(item, by=x, reason="减"),
+        lambda: engine.remove_signer(added.id, by=x, reason="减"),
+        lambda: engine.nudge(item, by=x),
+    ):
+        with pytest.raises((NotAllowed, NotFound, Conflict)) as refused:
+            act()
+        assert "初审" not in str(refused.value)

@@ -147,3 +147,32 @@ def test_phrases_are_ones_own_or_everybodys(engine: ProcessEngine, world: World,
     engine.remove_phrase(shared.id, by=admin)
     assert [one.text for one in engine.phrases(by=world.member)] == ["同意。"]
     assert engine.verify_history() == []
+
+
+def test_what_stands_still_is_not_nudged(engine: ProcessEngine, world: World, database: Database) -> None:
+    admin = make_admin(database, world.branch_secretary)
+    instance = begin(engine, line(world), world.member)
+    item = todo(engine, world.member)["拟稿"]
+    engine.suspend(instance, reason="核查", by=admin)
+    with pytest.raises(Conflict) as refused:
+        engine.nudge(item, by=admin)
+    assert refused.value.code == "suspended"
+    assert "nudge" not in {one.name for one in engine.operations_for(item, by=admin)}
+
+
+def test_nobody_but_administrators_sees_what_is_deleted(
+    engine: ProcessEngine, world: World, database: Database
+) -> None:
+    admin = make_admin(database, world.branch_secretary)
+    instance = begin(engine, line(world), world.member)
+    item = todo(engine, world.member)["拟稿"]
+    engine.send_copies(instance, by=world.member, persons=[world.other])
+    engine.complete(item, by=world.member)
+    engine.cancel(instance, reason="误发", by=world.member)
+    engine.delete(instance, reason="误发", by=admin)
+    assert engine.copies(by=world.other) == [] and engine.inbox_counts(by=world.other)["copies"] == 0
+    with pytest.raises(NotFound):
+        engine.work_item(item, by=world.member)
+    with pytest.raises(NotFound):
+        engine.operations_for(item, by=world.member)
+    assert engine.work_item(item, by=admin).data == {}
