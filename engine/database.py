@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Text, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.types import TypeDecorator
 
 from engine import values
-from engine.errors import Conflict, SettingsError
+from engine.errors import Conflict, Invalid, SettingsError
 from engine.working_time import DEFAULT, Hours
 
 #: how a row is locked that will be written; rows that only refer to it (a child's arrival) are not kept waiting
@@ -79,7 +79,12 @@ class Values(TypeDecorator[Any]):
 def _sqlite(url: URL, *, readonly: bool) -> Engine:
     import pysqlite3.dbapi2 as sqlite
 
-    engine = create_engine(url, module=sqlite, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(
+        url,
+        module=sqlite,
+        hide_parameters=True,
+        connect_args={"timeout": 30, "check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
@@ -102,6 +107,19 @@ def _sqlite(url: URL, *, readonly: bool) -> Engine:
     return engine
 
 
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """NUL in a text (PostgreSQL), a number beyond 64 bits: only somebody who plays with requests sends such things."""
+    try:
+        yield
+    except (DataError, OverflowError) as error:
+        if isinstance(error, OverflowError) and "SQLite" not in str(error):
+            raise
+        raise Invalid(
+            "unfit-value", "填写的内容里有不能保存的字符，或者数字太大，请改正后再提交。"
+        ) from error
+
+
 class Database:
     """One database and the two ways to use it: ``write()`` and ``read()``.
 
@@ -119,7 +137,10 @@ class Database:
             self.read_engine = _sqlite(parsed, readonly=True)
         elif parsed.get_backend_name() == "postgresql":
             self.engine = create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=20
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_size=10,
+                max_overflow=20,
+                hide_parameters=True,  # what people write stays out of logs and incidents
             )
             self.read_engine = self.engine
         else:
@@ -147,10 +168,11 @@ class Database:
         """One transaction: commits when the block ends, rolls back when it raises.
 
         :raises Conflict: somebody was faster: a row has another version by now, or two transactions waited for each other
+        :raises Invalid: a value that this database cannot hold
         """
         with self._writing or nullcontext():
             try:
-                with self._write.begin() as session:
+                with _fitting(), self._write.begin() as session:
                     yield session
             except (StaleDataError, OperationalError) as error:
                 if isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) != DEADLOCK:
@@ -161,8 +183,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading; objects stay usable after the block."""
-        with self._read() as session:
+        """A session for reading; objects stay usable after the block.
+
+        :raises Invalid: asked for a value that this database cannot hold
+        """
+        with _fitting(), self._read() as session:
             yield session
 
     def close(self) -> None:

@@ -286,7 +286,7 @@ def search(
         .outerjoin(Unit, Unit.id == Membership.unit_id)
         .where(Person.id > after)
     )
-    if words:
+    if words := words[:100]:
         query = query.where(
             Person.name.startswith(words, autoescape=True) | Person.number.startswith(words, autoescape=True)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -176,3 +177,19 @@ def test_nobody_but_administrators_sees_what_is_deleted(
     with pytest.raises(NotFound):
         engine.operations_for(item, by=world.member)
     assert engine.work_item(item, by=admin).data == {}
+
+
+def test_what_a_database_cannot_hold_is_refused_in_a_sentence(engine: ProcessEngine, world: World) -> None:
+    """Of NUL in a text PostgreSQL alone complains."""
+    instance = begin(engine, line(world), world.member)
+    for act in (
+        lambda: engine.work_item(2**70, by=world.member),
+        lambda: engine.send_copies(instance, by=world.member, persons=[2**70]),
+        lambda: engine.read_copies([2**70], by=world.member),
+    ):
+        with pytest.raises(Invalid) as refused:
+            act()
+        assert refused.value.code == "unfit-value"
+    with suppress(Invalid):
+        engine.send_copies(instance, by=world.member, persons=[world.other], note="a\0b")
+    assert engine.addressees("长" * 100_000, by=world.member) == []
