@@ -127,6 +127,20 @@ def test_when_a_signature_is_asked_for_and_what_a_process_renews(designer: Page,
     ]
 
 
+def test_an_activity_becomes_a_repeated_send_task_with_its_message(designer: Page, pages: Pages) -> None:
+    select(designer, "review")
+    for change in ("toggle-loop", "replace-with-send-task"):
+        designer.locator(".djs-context-pad [data-action=replace]").click()
+        designer.locator(f".djs-popup [data-id={change}]").click()
+    entry(designer, "lvze-sent-message").get_by_role("textbox").fill("回执")
+    entry(designer, "lvze-sent-message").get_by_role("textbox").blur()
+    root = sent(designer, pages)
+    (task,) = root.iter(BPMN + "sendTask")
+    (message,) = root.iter(BPMN + "message")
+    assert (message.get("name"), message.get("id")) == ("回执", task.get("messageRef"))
+    assert task.find(BPMN + "standardLoopCharacteristics") is not None
+
+
 def test_deadlines_are_set_reminded_of_and_escalated(designer: Page, pages: Pages) -> None:
     select(designer, "review")
     for group in ("lvze-Reminder", "lvze-Escalation"):

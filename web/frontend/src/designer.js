@@ -143,7 +143,7 @@ class Designer {
     const count = this.report(answer);
     if (!count) return;
     if (count.errors) this.say(`检查发现 ${count.errors} 个错误，改好后才能部署`, 'is-error');
-    else if (count.all) this.say(`可以部署；有 ${count.all} 条提醒`, 'is-warning');
+    else if (count.all) this.say(`可以部署；有 ${count.all} 条提示`, 'is-warning');
     else this.say(this.changed ? '检查通过，还没有部署' : '检查通过', 'is-good');
   }
 

@@ -1,7 +1,7 @@
 // The properties panel's groups for BPMN's own settings that the standard panel lacks, or words for programmers: conditional
 // events, standard loops, ad-hoc sub-processes, complex gateways, compensation, and what messages bring and take along.
 import { getBusinessObject, is } from 'bpmn-js/lib/util/ModelUtil';
-import { bare, check, feel, formula, select, text } from './fields.js';
+import { bare, check, formula, select, text } from './fields.js';
 
 const CATCHING = ['bpmn:StartEvent', 'bpmn:IntermediateCatchEvent', 'bpmn:BoundaryEvent'];
 const one = (element) => getBusinessObject(element).eventDefinitions?.[0];
@@ -14,6 +14,7 @@ export function constructs(panel, element) {
   const groups = [];
   if (kind === 'Conditional') groups.push(condition(panel, element, definition));
   if (kind === 'Compensate' && !waits(element)) groups.push(compensation(panel, element, definition));
+  if (is(element, 'bpmn:SendTask')) groups.push(sentMessage(panel, element, object));
   if (kind === 'Message' || is(element, 'bpmn:ReceiveTask') || is(element, 'bpmn:SendTask')) groups.push(correlation(panel));
   if (waits(element) ? ['Message', 'Signal', 'Error', 'Escalation'].includes(kind) : is(element, 'bpmn:ReceiveTask')) {
     groups.push(panel.mappings(element, 'lvze:Output', '内容存入变量（不填则不取）'));
@@ -65,12 +66,38 @@ function compensation(panel, element, definition) {
   };
 }
 
+// The standard panel has a message for events and receive tasks alone. Here it goes by its name; a new name is a new message.
+function sentMessage(panel, element, object) {
+  const root = panel.root();
+  const called = (name) => root.get('rootElements').find((other) => other.$type === 'bpmn:Message' && other.name === name);
+  const write = (_, name) => {
+    if (!name || called(name)) return panel.modeling.updateProperties(element, { messageRef: called(name) });
+    const message = panel.extensions.create('bpmn:Message', { name }, root);
+    return panel.extensions.write(element, [
+      [root, { rootElements: [...root.get('rootElements'), message] }],
+      [object, { messageRef: message }],
+    ]);
+  };
+  return {
+    id: 'lvze-sent',
+    label: '发出的消息',
+    shouldOpen: true,
+    entries: [text({
+      id: 'lvze-sent-message',
+      label: '消息名称',
+      description: '与等消息的一方同名；不发消息而要通知、发邮件的，清空这里，在“服务”里选',
+      read: () => object.messageRef?.name,
+      write,
+    })],
+  };
+}
+
 function correlation(panel) {
   return {
     id: 'lvze-message',
     label: '对应哪一件',
     shouldOpen: true,
-    entries: [panel.field(feel, 'lvze:Message', 'correlation', '对应关系', {
+    entries: [panel.field(formula, 'lvze:Message', 'correlation', '对应关系（关联键）', {
       description: '消息按它找到等待的办件，例如 =文号；两边的值相同才对得上',
     })],
   };

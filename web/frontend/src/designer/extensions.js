@@ -6,9 +6,10 @@ export const extensions = (holder, type) =>
 
 export const extension = (holder, type) => extensions(holder, type)[0];
 
-// A loop's settings live in the loop's own extensionElements, all others in the element's.
+// A loop's settings live in the loop's own extensionElements, a process's behind its pool, all others in the element's.
 export const holderOf = (element, type) => {
   const object = getBusinessObject(element);
+  if (type === 'lvze:Process') return object.processRef ?? object;
   return type === 'lvze:Loop' ? object.loopCharacteristics : object;
 };
 

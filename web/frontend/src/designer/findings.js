@@ -1,6 +1,8 @@
 // Shows the server's findings: a badge at each element they name, and all of them in a list below the diagram.
+import { translate } from './translate.js';
+
 const RANK = { error: 0, warning: 1, info: 2 };
-const WORDS = { error: '错误', warning: '提醒', info: '说明' };
+const WORDS = { error: '错误', warning: '提示', info: '说明' };
 
 const make = (tag, className, text = '') => Object.assign(document.createElement(tag), { className, textContent: text });
 const severity = (finding) => (finding.severity in RANK ? finding.severity : 'error');
@@ -72,8 +74,14 @@ export default class Findings {
   }
 }
 
-const nameOf = ({ businessObject, source, target, id }) =>
-  businessObject.name || (source && target ? `${nameOf(source)} → ${nameOf(target)}` : id);
+const nameOf = ({ businessObject, source, target }) =>
+  businessObject.name || (source && target ? `${nameOf(source)} → ${nameOf(target)}` : `${typeOf(businessObject)}（没有名称）`);
+
+// What an element without a name is called, in the words of the panel's header.
+function typeOf({ $type, eventDefinitions, triggeredByEvent }) {
+  const trigger = eventDefinitions?.[0]?.$type.replace(/^bpmn:|EventDefinition$/g, '') ?? (triggeredByEvent ? 'Event' : '');
+  return translate((trigger + $type.replace('bpmn:', '')).replace(/\B[A-Z]/g, ' $&')).replace('（中断）', '');
+}
 
 // Where a badge sits on a flow: halfway, relative to the box around it.
 function middle({ waypoints }) {

@@ -28,8 +28,9 @@ const posts = (value) => {
 };
 
 export default class Properties {
-  constructor(propertiesPanel, modeling, lvzeExtensions, options) {
+  constructor(propertiesPanel, modeling, lvzeExtensions, bpmnjs, options) {
     this.modeling = modeling;
+    this.root = () => bpmnjs.getDefinitions();
     this.extensions = lvzeExtensions;
     this.options = { forms: [], decisions: [], processes: [], ledgers: [], ...options };
     propertiesPanel.registerProvider(400, this);
@@ -46,11 +47,12 @@ export default class Properties {
 
   groupsOf(element) {
     const groups = [];
-    if (is(element, 'bpmn:Process')) groups.push(...this.process());
-    if (is(element, 'bpmn:StartEvent') && is(element.parent, 'bpmn:Process')) groups.push(...this.start());
+    const object = getBusinessObject(element);
+    if (is(element, 'bpmn:Process') || object.processRef) groups.push(...this.process());
+    if (is(element, 'bpmn:StartEvent') && is(object.$parent, 'bpmn:Process')) groups.push(...this.start());
     if (is(element, 'bpmn:UserTask')) groups.push(...this.userTask(element));
     if (is(element, 'bpmn:Lane')) groups.push(...this.assignment(element));
-    if (is(element, 'bpmn:ServiceTask')) groups.push(...this.serviceTask(element));
+    if (is(element, 'bpmn:ServiceTask') || (is(element, 'bpmn:SendTask') && !object.messageRef)) groups.push(...this.serviceTask(element));
     if (is(element, 'bpmn:BusinessRuleTask')) groups.push(...this.decision());
     if (is(element, 'bpmn:CallActivity')) groups.push(...this.call(element));
     if (getBusinessObject(element).loopCharacteristics?.$type === 'bpmn:MultiInstanceLoopCharacteristics') {
@@ -119,15 +121,20 @@ export default class Properties {
     const assignment = extension(getBusinessObject(element), 'lvze:Assignment');
     const byPerson = Boolean(assignment?.person);
     const byPost = ['post', 'unit', 'otherwise'].some((name) => assignment?.get(name));
-    const person = this.field(feel, 'lvze:Assignment', 'person', '指定人员', { description: '例如 =initiator.person' });
+    const person = this.field(formula, 'lvze:Assignment', 'person', '指定人员', {
+      description: `例如 =initiator.person${byPerson && !byPost ? '；要改按岗位分派，先清空这里' : ''}`,
+    });
     const post = [
-      this.field(select, 'lvze:Assignment', 'post', '岗位', { options: asOptions(POSTS) }),
-      this.field(feel, 'lvze:Assignment', 'unit', '哪个单位的岗位', { description: '例如 =unit.id' }),
+      this.field(select, 'lvze:Assignment', 'post', '岗位', {
+        options: asOptions(POSTS),
+        description: byPost && !byPerson ? '要改为指定人员，先清空这一节' : undefined,
+      }),
+      this.field(formula, 'lvze:Assignment', 'unit', '哪个单位的岗位', { description: '例如 =unit.id' }),
       this.field(text, 'lvze:Assignment', 'otherwise', '空缺时依次由', {
         description: '岗位用空格分开，如：副书记 专职副书记',
         validate: posts,
       }),
-      this.field(feel, 'lvze:Assignment', 'exclude', '回避人员', { description: '同一人不能两边都签' }),
+      this.field(formula, 'lvze:Assignment', 'exclude', '回避人员', { description: '同一人不能两边都签' }),
     ];
     return [{
       id: 'lvze-assignment',
@@ -237,8 +244,8 @@ export default class Properties {
     return [
       field(text, 'post', label, { description: `${otherwise}；多个岗位用空格分开，如：书记 党务干事`, validate: posts }),
       field(check, 'superior', '上级党组织的岗位'),
-      field(feel, 'unit', '哪个单位的岗位', { description: '不填就是办理岗位所在的单位' }),
-      field(feel, 'person', '指定人员', { description: '例如 =initiator.person' }),
+      field(formula, 'unit', '哪个单位的岗位', { description: '不填就是办理岗位所在的单位' }),
+      field(formula, 'person', '指定人员', { description: '例如 =initiator.person' }),
     ];
   }
 
@@ -386,7 +393,6 @@ export default class Properties {
   vote() {
     const one = (name, label, options, more = {}) => this.field(select, 'lvze:Vote', name, label, {
       options: Object.entries(options).map(([value, label_]) => ({ value, label: label_ })),
-      none: '（默认）',
       ...more,
     });
     return {
@@ -399,15 +405,15 @@ export default class Properties {
         this.field(text, 'lvze:Vote', 'reject', '哪些值算反对', { description: '不填则其余的值都算反对' }),
         this.field(text, 'lvze:Vote', 'abstain', '哪些值算弃权'),
         this.field(formula, 'lvze:Vote', 'threshold', '门槛', { description: '票签用，例如 =0.5 或 =2/3；不填为 0.5' }),
-        one('measure', '门槛的单位', { share: '比例', heads: '人数', weight: '权重' }),
-        one('of', '比例的基数', { 应到: '应到（全体有表决权的人）', 实到: '实到（投了票的人）', 有效票: '有效票' }),
-        one('tie', '恰好达到门槛', { fail: '不通过（须超过）', pass: '通过（达到即可）' }),
-        one('abstention', '弃权票', { valid: '算有效票', invalid: '不算有效票' }),
+        one('measure', '门槛的单位', { share: '比例', heads: '人数', weight: '权重' }, { none: '（默认：比例）' }),
+        one('of', '比例的基数', { 应到: '应到（全体有表决权的人）', 实到: '实到（投了票的人）', 有效票: '有效票' }, { none: '（默认：应到）' }),
+        one('tie', '恰好达到门槛', { fail: '不通过（须超过）', pass: '通过（达到即可）' }, { none: '（默认：比例须超过，人数、权重达到即可）' }),
+        one('abstention', '弃权票', { valid: '算有效票', invalid: '不算有效票' }, { none: '（默认：算有效票）' }),
         this.field(formula, 'lvze:Vote', 'quorum', '法定人数', { description: '参加人数占应到的比例，例如 =4/5；不填不限' }),
         this.field(formula, 'lvze:Vote', 'weight', '每人的权重', { description: '例如 =人.票数；不填一人一票' }),
-        one('early', '提前结束', { fail: '已不可能通过时', both: '胜负已定时', none: '等所有人投完' }),
+        one('early', '提前结束', { fail: '已不可能通过时', both: '胜负已定时', none: '等所有人投完' }, { none: '（默认：已不可能通过时；无记名的等所有人）' }),
         this.field(check, 'lvze:Vote', 'secret', '无记名'),
-        one('franchise', '谁有表决权', { members: '正式党员（预备党员没有）', everyone: '名单上的所有人' }),
+        one('franchise', '谁有表决权', { members: '正式党员（预备党员没有）', everyone: '名单上的所有人' }, { none: '（默认：票签须正式党员，会签、或签不限）' }),
         this.field(feel, 'lvze:Vote', 'until', '投票截止', { description: '时间、日期或时长；到时按已投的票计' }),
         this.field(text, 'lvze:Vote', 'result', '结果存入变量', { description: '例如 表决；之后可写 表决.结果 = "通过"' }),
       ],
@@ -525,4 +531,4 @@ export default class Properties {
   }
 }
 
-Properties.$inject = ['propertiesPanel', 'modeling', 'lvzeExtensions', 'config.lvze'];
+Properties.$inject = ['propertiesPanel', 'modeling', 'lvzeExtensions', 'bpmnjs', 'config.lvze'];

@@ -25,7 +25,10 @@ const own = {
   'ID must not contain spaces.': '标识不能有空格。',
   'ID must not contain prefix.': '标识不能有冒号前缀。',
   'ID must be a valid QName.': '标识只能用字母、数字、下划线，不能以数字开头。',
-  'Participant Name': '参与者名称',
+  'Participant ID': '泳池标识',
+  'Sub Process': '子流程',
+  'Ad Hoc Sub Process': '自由子流程',
+  'Participant Name': '泳池名称',
   'Process name': '流程名称',
   'Process ID': '流程标识',
   'General': '基本',
@@ -56,12 +59,11 @@ const own = {
   // Headers of the properties panel: the type in words
   'Process': '流程',
   'Collaboration': '协作',
-  'Participant': '参与者',
+  'Participant': '泳池',
   'Lane': '泳道',
   'User Task': '用户任务',
   'Service Task': '服务任务',
   'Business Rule Task': '决策任务',
-  'Task': '任务（未定类型）',
   'Manual Task': '手工任务',
   'Script Task': '脚本任务',
   'Send Task': '发送任务',
@@ -70,22 +72,15 @@ const own = {
   'Expanded Sub Process': '子流程',
   'Collapsed Sub Process': '子流程（折叠）',
   'Event Sub Process': '事件子流程',
-  'Ad Hoc Sub Process': '自由子流程',
-  'Transaction': '事务',
+  'Expanded Ad Hoc Sub Process': '自由子流程',
+  'Collapsed Ad Hoc Sub Process': '自由子流程（折叠）',
   'Start Event': '开始事件',
   'End Event': '结束事件',
-  'Terminate End Event': '终止结束事件',
-  'Error End Event': '错误结束事件',
   'Intermediate Throw Event': '中间事件',
   'Intermediate Catch Event': '中间事件',
   'Timer': '定时',
   'Completion': '完成',
   'Multi-instance': '逐个办理（会签）',
-  'Timer Intermediate Catch Event': '定时中间事件',
-  'Timer Start Event': '定时开始事件',
-  'Timer Boundary Event': '定时边界事件（中断）',
-  'Timer Boundary Event (Non Interrupting)': '定时边界事件（不中断）',
-  'Error Boundary Event': '错误边界事件',
   'Boundary Event': '边界事件',
   'Exclusive Gateway': '排他网关',
   'Parallel Gateway': '并行网关',
@@ -115,13 +110,7 @@ const own = {
   'Inclusive gateway': '包容网关',
   'Start event': '开始事件',
   'End event': '结束事件',
-  'Terminate end event': '终止结束事件',
-  'Error end event': '错误结束事件',
   'Intermediate throw event': '中间事件',
-  'Timer intermediate catch event': '定时中间事件',
-  'Timer boundary event': '定时边界事件（中断）',
-  'Timer boundary event (non-interrupting)': '定时边界事件（不中断）',
-  'Error boundary event': '错误边界事件',
   'Boundary event': '边界事件',
   'Sequence flow': '顺序流',
   'Default flow': '默认顺序流',
@@ -135,7 +124,31 @@ const own = {
   'Toggle non-interrupting': '切换是否中断',
   'Parallel multi-instance': '同时办理（会签）',
   'Sequential multi-instance': '依次办理',
-  'Loop': '循环',
+  'Loop': '重复办理',
+  'Send task': '发送任务',
+  'Receive task': '接收任务',
+  'Manual task': '手工任务（不等人）',
+  'Task': '普通任务（不等人）',
+  'Event sub-process': '事件子流程',
+  'Ad-hoc sub-process': '自由子流程',
+  'Ad-hoc sub-process (expanded)': '自由子流程',
+  'Ad-hoc sub-process (collapsed)': '自由子流程（折叠）',
+  'Transaction': '事务',
+  'Complex gateway': '复杂网关',
+  'Event-based gateway': '事件网关',
+  'Data object reference': '数据对象',
+  'Expanded pool/participant': '泳池（展开）',
+  'Append receive task': '接一个接收任务',
+  'Append message intermediate catch event': '接一个消息事件',
+  'Append timer intermediate catch event': '接一个定时事件',
+  'Append conditional intermediate catch event': '接一个条件事件',
+  'Append signal intermediate catch event': '接一个信号事件',
+  'Append compensation activity': '接一个补偿任务',
+  'Add lane above': '在上面加一条泳道',
+  'Add lane below': '在下面加一条泳道',
+  'Divide into two lanes': '分成两条泳道',
+  'Divide into three lanes': '分成三条泳道',
+  'Connect using data input association': '作为输入连到任务',
   'Append end event': '接一个结束事件',
   'Append gateway': '接一个网关',
   'Append task': '接一个任务',
@@ -155,7 +168,28 @@ const own = {
   'Search in diagram': '在图中查找',
 };
 
-const dictionary = { ...base, ...own };
+// Every event by what triggers it and where it stands: in the menu ("Signal end event") and as the panel's header ("Signal End Event").
+const TRIGGERS = {
+  Message: '消息', Timer: '定时', Signal: '信号', Conditional: '条件', Error: '错误', Escalation: '升级',
+  Compensation: '补偿', Compensate: '补偿', Cancel: '取消', Link: '链接', Terminate: '终止',
+};
+const PLACES = {
+  'start event': '开始事件', 'end event': '结束事件', 'boundary event': '边界事件',
+  'intermediate catch event': '中间事件（等待）', 'intermediate throw event': '中间事件（发出）',
+};
+const title = (words) => words.replace(/\b[a-z]/g, (letter) => letter.toUpperCase());
+const interrupts = (trigger, place) => place === 'boundary event' && !['Compensation', 'Compensate', 'Error', 'Cancel'].includes(trigger);
+const events = Object.fromEntries(Object.entries(TRIGGERS).flatMap(([trigger, what]) => Object.entries(PLACES).flatMap(([place, where]) => {
+  const stops = interrupts(trigger, place) ? '（中断）' : '';
+  return [
+    [`${trigger} ${place}`, `${what}${where}${stops}`],
+    [`${trigger} ${title(place)}`, `${what}${where}${stops}`],
+    [`${trigger} ${place} (non-interrupting)`, `${what}${where}（不中断）`],
+    [`${trigger} ${title(place)} (Non Interrupting)`, `${what}${where}（不中断）`],
+  ];
+})));
+
+const dictionary = { ...base, ...events, ...own };
 const english = /[A-Za-z]{2}/;
 const chinese = /[\u3400-\u9fff]/;
 
