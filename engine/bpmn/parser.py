@@ -206,12 +206,18 @@ class _Diagram:
             one.get("sourceRef", ""): one.get("targetRef", "") for one in process.iter(bpmn("association"))
         }
 
+    def _lane(self, node: etree._Element) -> etree._Element | None:
+        """The innermost lane that holds it; what is inside a sub-process stands in the sub-process's lane."""
+        around = node.iterancestors(*map(bpmn, SUB_PROCESSES))
+        held = (self._lanes.get(one.get("id", "")) for one in (node, *around))
+        return next((lane for lane in held if lane is not None), None)
+
     def element(self, node: etree._Element) -> Element:
         parent = node.getparent()
         assert parent is not None
         identity, scope = node.get("id", ""), parent.get("id", "")
         kind = local(node)
-        lane = self._lanes.get(identity)
+        lane = self._lane(node)
         signature = _extension(node, "signature")
         decision = _extension(node, "decision")
         operation = _extension(node, "operation")

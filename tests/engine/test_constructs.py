@@ -839,3 +839,14 @@ def test_a_lane_says_who_does_its_tasks() -> None:
     elements = run.process.model.elements
     assert elements["a"].assignment[0].posts == ("书记",) and elements["a"].lane == "党委"
     assert elements["b"].assignment[0].person == "=initiator.person"
+
+
+def test_a_lane_says_who_does_what_is_in_its_sub_processes() -> None:
+    lanes = (
+        '<bpmn:laneSet id="ls"><bpmn:lane id="l1" name="党委">'
+        + extensions(ours("assignment", post="书记", unit="=unit.id"))
+        + "<bpmn:flowNodeRef>sub</bpmn:flowNodeRef></bpmn:lane></bpmn:laneSet>"
+    )
+    inside = sub("sub", inner_start("i"), user("a", person=None), path("i", "a"))
+    run = Instance(draw("p", lanes, start(), inside, path("start", "sub")))
+    assert run.process.model.elements["a"].assignment[0].posts == ("书记",)
