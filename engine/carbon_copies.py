@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, Select, String, and_, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from engine import claims, history
@@ -223,7 +224,11 @@ def read(session: Session, copy_ids: Iterable[int], *, by: int, at: datetime) ->
         .where(CarbonCopy.id.in_(list(copy_ids)), addressed_to(by, local(at).date()))
         .where(Receipt.person_id.is_(None))
     )
-    session.add_all(Receipt(carbon_copy_id=copy, person_id=by, read_at=at) for copy in session.scalars(query))
+    rows = [{"carbon_copy_id": copy, "person_id": by, "read_at": at} for copy in session.scalars(query)]
+    if rows:
+        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+        # Whoever clicks twice reads twice at once.
+        session.execute(dialect.insert(Receipt).on_conflict_do_nothing(), rows)
 
 
 def of_instance(session: Session, instance: ProcessInstance, on: date) -> Sequence[Sent]:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import values
@@ -118,11 +119,18 @@ def append(session: Session, stream: str, head: Head, entries: Sequence[Entry], 
 
 def append_to(session: Session, stream: str, entries: Sequence[Entry], at: datetime) -> None:
     """Append to a stream whose head is a row of ``stream``; the row is locked for the transaction."""
+    append(session, stream, lock(session, stream), entries, at)
+
+
+def lock(session: Session, stream: str) -> Stream:
+    """The head of a stream that has no row of its own; of two that ask at once, the second waits for the first to end."""
     head = session.get(Stream, stream, with_for_update=True)
     if head is None:
-        head = Stream(name=stream, event_seq=0, event_hash=GENESIS)
-        session.add(head)
-    append(session, stream, head, entries, at)
+        dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+        new = dialect.insert(Stream).values(name=stream, event_seq=0, event_hash=GENESIS)
+        session.execute(new.on_conflict_do_nothing(index_elements=["name"]))
+        head = session.get_one(Stream, stream, with_for_update=True)
+    return head
 
 
 def at(session: Session, stream: str, number: int) -> Event | None:

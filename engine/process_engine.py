@@ -1265,6 +1265,9 @@ class ProcessEngine:
         with self._write() as (session, at):
             if by is not None:
                 _require_admin(session, by)
+            history.lock(
+                session, stream
+            )  # of two administrators at once, the second sees what the first has done
             yield session, at
             history.append_to(session, stream, [history.Entry(code, payload, person_id=by)], at)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -62,6 +62,18 @@ def test_a_second_reading_keeps_the_first_receipt(
     clock.advance(timedelta(days=1))
     engine.read_copies([copy.id], by=world.other)
     assert engine.copies_of(instance, by=world.member)[0].receipts == [("丁一凡", first)]
+
+
+def test_of_many_who_read_or_administer_at_once_none_fails(
+    engine: ProcessEngine, world: World, database: Database
+) -> None:
+    admin = make_admin(database, world.branch_secretary)
+    instance = begin(engine, line(world), world.member)
+    copies = [copy.id for copy in engine.send_copies(instance, by=world.member, persons=[world.other])]
+    day = date(2026, 5, 6)
+    assert len(race(*[lambda: engine.read_copies(copies, by=world.other)] * 8)) == 8
+    noted = race(*[lambda: engine.note_local_day(day, by=admin, is_working=False, reason="防汛")] * 8)
+    assert len(noted) == 8 and engine.verify_history() == []
 
 
 def test_to_whom_a_copy_cannot_go(engine: ProcessEngine, world: World) -> None:
