@@ -27,6 +27,7 @@ from engine import (
     reading,
     stepping,
     suspension,
+    transfers,
     work_items,
 )
 from engine.assignment import Candidate
@@ -660,7 +661,9 @@ def _at_open(runtime: Runtime, session: Session, act: Act, on: date) -> Iterator
         yield Operation("add_signers", places=("before",) if asleep else tuple(places))
         yield from _removal(session, item)
     if not asleep and permits("transfer") and act.element.vote is None:
-        yield Operation("transfer")
+        with suppress(NotAllowed):
+            transfers.require_transferable(act)
+            yield Operation("transfer")
     if not asleep and permits("delegate") and not added:
         yield Operation("entrust")
 

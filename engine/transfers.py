@@ -8,8 +8,9 @@ from sqlalchemy import ForeignKey, Index, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import assignment, claims
+from engine.claims import Act
 from engine.database import Table, UtcDateTime
-from engine.errors import Conflict, Invalid
+from engine.errors import Conflict, Invalid, NotAllowed
 from engine.organisation import people
 from engine.runtime import Runtime
 from engine.work_items import WorkItem
@@ -38,12 +39,13 @@ def transfer(
     """Give the item to another person, before whom nobody stands any more.
 
     :raises Invalid: no reason, to oneself, or to a person whom the diagram excludes
-    :raises NotAllowed: not his item, or the diagram does not permit it
+    :raises NotAllowed: not his item, the diagram does not permit it, or as ``require_transferable``
     :raises Conflict: closed, asleep, or held by somebody else
     """
     act = claims.act_on(runtime, session, work_item_id, "transfer", by, at)
     if act.element.vote is not None:
         raise Conflict("ballot", "表决权不能转给他人；确实不能参加的，请按流程规定委托代理或请假。")
+    require_transferable(act)
     reason = claims.require_text(reason, "reason", "请写明转办理由。")
     person = people.get(session, to)
     if to == by:
@@ -54,6 +56,13 @@ def transfer(
     act.item.owner_id = act.item.claimed_at = None
     act.log(session, "transferred", at, to=[claims.named(person)], reason=reason)
     return act.item
+
+
+def require_transferable(act: Act) -> None:
+    """:raises NotAllowed: a signature for a vacant post: who sees to it may not give it himself, and names nobody who may"""
+    if act.eligibility.vacancy and act.element.signature is not None:
+        sentence = "岗位空缺，您只是代为处理，不能把签署转给别人；请等任命后由新任职人员签署。"
+        raise NotAllowed("vacancy", sentence, id=act.item.id)
 
 
 def given_away_by(person_id: int) -> Select[int]:

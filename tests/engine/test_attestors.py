@@ -40,6 +40,7 @@ def opened(
     *,
     exclude: int | None = None,
     attestors: str = "党务干事 委员",
+    allow: str = "",
 ) -> Desk:
     compiled = Template.load(template("责任书"))
     slot = next(name for kind, name in compiled.slots if kind == "签名")
@@ -62,6 +63,7 @@ def opened(
         ),
         ours("signature", document=f"={number}", slot=slot, attestors=attestors),
         ours("result", variable="签发"),
+        *([ours("operations", allow=allow)] if allow else []),
         person=None,
     )
     xml = draw("p", start(), task, user("后"), end(), path("start", "签", "后", "end"))
@@ -135,6 +137,22 @@ def test_a_vacancy_goes_to_its_caretaker_all_the_same(
     assert marks(engine, world.clerk) == [(False, True)]
     with database.read() as session:
         assert assignment.signers(session, desk.item, TODAY) == []
+
+
+def test_who_sees_to_a_vacancy_lets_nobody_sign_for_it(
+    engine: ProcessEngine, database: Database, world: World
+) -> None:
+    desk = opened(engine, database, world, allow="transfer")
+    assert "transfer" in {one.name for one in engine.operations_for(desk.item, by=world.secretary)}
+    with database.write() as session:
+        leave(session, world.committee, "书记")
+        leave(session, world.committee, "副书记")
+    assert able(database, desk, world.clerk) == (False, True)
+    assert "transfer" not in {one.name for one in engine.operations_for(desk.item, by=world.clerk)}
+    with pytest.raises(NotAllowed) as refused:
+        engine.transfer(desk.item, by=world.clerk, to=world.other, reason="请你签")
+    assert refused.value.code == "vacancy"
+    assert able(database, desk, world.other) is None
 
 
 def test_who_stands_on_the_other_side_neither_signs_nor_attests(
