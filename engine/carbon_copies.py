@@ -104,6 +104,7 @@ def send(
     """Send copies of an instance. Who takes part in it may, and who has started it; whoever only got a copy may not.
 
     :param to_posts: (unit, post)
+    :param work_item_id: the step from which he sends them; only the initiator and administrators name none
     :raises NotFound: he may not know of the instance; no such person, unit or work item
     :raises NotAllowed: he only got a copy himself, or the diagram does not permit it at the task
     :raises Invalid: addressed to nobody, to too many, or to a post that does not exist
@@ -115,7 +116,11 @@ def send(
     if not reading.takes_part(session, instance, by, on):
         raise NotAllowed("copy-only", "您收到的是抄送件，不能再转抄他人；请联系发给您的人。")
     element_id = None
-    if work_item_id is not None:
+    if work_item_id is None:
+        # Otherwise a task that permits no copies would only have to go unnamed.
+        if by != instance.started_by_id and not reading.is_admin(session, by):
+            raise NotAllowed("copy-from-task", "请在您办理的事项里抄送；整件的抄送由发起人或系统管理员进行。")
+    else:
         item = session.get(WorkItem, work_item_id)
         if item is None or item.instance_id != instance_id:
             raise NotFound("no-work-item", "没有这个待办事项。", id=work_item_id)

@@ -10,6 +10,7 @@ import pytest
 from engine import Conflict, Invalid, NotAllowed, NotFound, ProcessEngine, SettableClock
 from engine.database import Database
 from tests.engine.conftest import World
+from tests.engine.drawing import ours
 from tests.engine.test_operations_added import race
 from tests.engine.test_operations_back import do, line, make_admin
 from tests.engine.test_process_engine import begin, todo
@@ -50,6 +51,16 @@ def test_a_copy_is_read_by_whom_it_reaches_and_blocks_nothing(engine: ProcessEng
     engine.reject(todo(engine, world.deputy)["审核"], by=world.deputy, opinion="重拟")
     assert len(engine.copies(by=world.other)) == 1 and list(todo(engine, world.member)) == ["拟稿"]
     assert [e.code for e in engine.timeline(instance, by=world.other)].count("copied") == 1
+
+
+def test_a_task_that_permits_no_copies_cannot_go_unnamed(engine: ProcessEngine, world: World) -> None:
+    instance = begin(engine, line(world, ours("operations", allow="reject")), world.member)
+    item = todo(engine, world.member)["拟稿"]
+    engine.complete(item, by=world.member)
+    for named in (item, None):
+        with pytest.raises(NotAllowed):
+            engine.send_copies(instance, by=world.deputy, persons=[world.other], work_item=named)
+    engine.send_copies(instance, by=world.member, persons=[world.other])
 
 
 def test_a_second_reading_keeps_the_first_receipt(
