@@ -7,6 +7,8 @@ waits is a ``Leaf``; to undo an act, the acts before it are played again.
 from __future__ import annotations
 
 import itertools
+import json
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +22,6 @@ from tests.engine.drawing import (
     draw,
     each,
     end,
-    extensions,
     flow,
     gateway,
     inner_start,
@@ -32,6 +33,7 @@ from tests.engine.drawing import (
     start,
     sub,
     timer,
+    user,
 )
 
 #: the variables on which gateways and loops decide; each completion may change them
@@ -158,18 +160,21 @@ def seconds(place: str) -> int:
 
 # the diagram
 
-ASSIGNED = ours("assignment", post="书记 副书记", unit="=unit.id")
+FORM = json.dumps(
+    {"type": "default", "components": [{"type": "checkbox", "key": one, "label": one} for one in VARIABLES]}
+).encode()
 
 
-def diagram(key: str, block: Block) -> bytes:
+def diagram(key: str, block: Block, persons: str = "=initiator.person") -> bytes:
+    """:param persons: expression -> who may do the tasks"""
     parts, first, last = _drawn(block, "n")
-    return draw(
-        key, start(), parts, end(), path("start", first), path(last, "end"), extra=named("message", "m", f"{key}来件")
-    )  # fmt: skip
+    messages = "".join(named("message", id, f"{key} {id}") for id in re.findall(r'messageRef="(\w+)"', parts))
+    drawn = draw(key, start(), parts, end(), path("start", first), path(last, "end"), extra=messages)
+    return drawn.replace(b"=initiator.person", persons.encode())
 
 
 def _user(id: str, loop: str = "") -> str:
-    return node("userTask", id, extensions(ASSIGNED) + loop)
+    return user(id, ours("form", ref="a.form.json"), loop=loop)
 
 
 def _drawn(block: Block, at: str) -> tuple[str, str, str]:
@@ -178,9 +183,9 @@ def _drawn(block: Block, at: str) -> tuple[str, str, str]:
         case Task(guard):
             return _guarded(_user(at), at, guard)
         case Rounds(variable, before, guard):
-            return _guarded(_user(at, looped(f"={variable}", before=before, maximum=ROUNDS)), at, guard)
+            return _guarded(_user(at, loop=looped(f"={variable}", before=before, maximum=ROUNDS)), at, guard)
         case Many(count):
-            return _user(at, each(f"=1..{count}")), at, at
+            return _user(at, loop=each(f"={list(range(count))}")), at, at
         case Pass():
             return node("task", at), at, at
         case Line(blocks):
@@ -216,7 +221,7 @@ def _drawn(block: Block, at: str) -> tuple[str, str, str]:
         case Race(late, heard):
             events = (
                 catch(f"{at}w", timer("timeDuration", f"PT{seconds(at)}S")),
-                catch(f"{at}m", defines("message", "m")),
+                catch(f"{at}m", defines("message", f"{at}msg")),
             )
             parts, first_, last = _split("eventBased", at, [("", late), ("", heard)], [f"{at}w", f"{at}m"])
             return parts + "".join(events), first_, last
