@@ -62,9 +62,12 @@ class View:
 
     @property
     def working(self) -> bool:
-        """Are automatic steps under way, or about to be? Timers and waiting fan-outs are not."""
+        """Are automatic steps under way, or about to be? Timers, reminders, ends of votes and waiting fan-outs are not."""
         return any(
-            job.kind != "timer" and job.due_at is not None and job.incident_at is None and job.held_at is None
+            job.kind not in ("timer", "reminder", "recount")
+            and job.due_at is not None
+            and job.incident_at is None
+            and job.held_at is None
             for job in self.pending
         )
 

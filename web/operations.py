@@ -53,7 +53,7 @@ def act(id: int, name: str) -> tuple[str, int] | Response:
     except Invalid as invalid:
         return _page(id, name, invalid.errors or {"": str(invalid)}), 422
     flash(message)
-    if name in ("withdraw", "add_signers", "remove_signer", "send_copies", "nudge"):
+    if name in ("add_signers", "remove_signer", "send_copies", "nudge"):
         return redirect(url_for("work_items.show", id=id))
     return redirect(url_for("inbox.show"))
 
@@ -179,7 +179,7 @@ def _nudge(id: int) -> Any:
 
 def _withdraw(id: int) -> Any:
     engine.withdraw(id, by=person_id())
-    return _("已撤回，您可以修改后重新提交。")
+    return _("已撤回，在待办里可以修改后重新提交。")
 
 
 _ACTS: dict[str, Callable[[int], Any]] = {

@@ -114,7 +114,7 @@ class Line:
     """An event as a person reads it.
 
     :ivar kind: ``bad``, ``auto`` or nothing
-    :ivar done: somebody handed in a step
+    :ivar done: somebody handed in a step, or sent it back
     :ivar decision: (instance, number) of a decision whose tables can be looked at
     :ivar details: sentences below the line
     """
@@ -235,7 +235,7 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
             what = _("减签，不再请%(names)s：%(title)s", names=_names(payload), title=title)
         case "rejected":
             to = payload.get("to", {})
-            what = _("驳回：%(title)s，退回到“%(name)s”", title=title, name=to.get("name", ""))
+            what = _("退回：%(title)s，退到“%(name)s”", title=title, name=to.get("name", ""))
         case "taken-back":
             what = _("撤回：%(title)s", title=title)
         case "jumped":
@@ -308,7 +308,7 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         who,
         kind,
         remark,
-        done=event.code == "completed",
+        done=event.code in ("completed", "rejected"),
         details=_undone(event.code, payload),
     )
 
@@ -334,7 +334,7 @@ def _undone(code: str, payload: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     said = []
     if payload.get("direct"):
-        said.append(_("改好后直接回到驳回的人。"))
+        said.append(_("改好后直接回到退回的人。"))
     if items := payload.get("cancelled"):
         said.append(_("收回在办事项 %(count)s 件。", count=len(items)))
     if payload.get("children"):
@@ -510,7 +510,7 @@ def migration_note(note: Note) -> str:
         case "withdrawn":
             text = _("“%(name)s”不再办理", **said)
         case "forgotten":
-            text = _("办过的“%(name)s”新版本没有，以后不能驳回到它", **said)
+            text = _("办过的“%(name)s”新版本没有，以后不能退回到它", **said)
         case "uncompensated":
             text = _("办过的“%(name)s”以后不能按流程图补偿（撤销其结果）", **said)
         case "unparked":

@@ -7,7 +7,7 @@ import { extension, extensions, holderOf } from './extensions.js';
 import operations from './operations.json';
 
 const POSTS = ['书记', '副书记', '专职副书记', '分管领导', '委员', '党务干事'];
-const PERMITTED = { reject: '驳回', add: '加签、减签', transfer: '转办', delegate: '委派', withdraw: '撤回', carbon: '抄送', nudge: '被催办' };
+const PERMITTED = { reject: '退回', add: '加签、减签', transfer: '转办', delegate: '委派', withdraw: '撤回', carbon: '抄送', nudge: '被催办' };
 const TIMERS = { timeDuration: '一段时间之后', timeDate: '某个时间', timeCycle: '重复' };
 const EXAMPLES = { timeDuration: '例如 5 工作日、8 工作小时、3 天、P1M（一个月）', timeDate: '例如 2026-04-30T17:00:00+08:00', timeCycle: '例如 R3/P7D（每七天，共三次）；带第一次的时间：R/2026-03-31T08:00:00/P7D' };
 const ACTIONS = [
