@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -41,6 +42,7 @@ class View:
     :ivar suspension: by whom, when and why it stands still, if it does
     :ivar cancellable: the reader may cancel it
     :ivar receivers: the messages and signals that it waits for
+    :ivar steps: the names of its automatic steps that are not done, by element
     """
 
     instance: ProcessInstance
@@ -54,6 +56,7 @@ class View:
     suspension: Suspension | None
     cancellable: bool
     receivers: list[Subscription]
+    steps: Mapping[str, str]
 
     @property
     def incidents(self) -> list[Job]:
@@ -186,6 +189,8 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
     }
     own = register.of_instances(session, [instance.id])
     brought = register.documents(session, sorted(reading.shown(session, instance.id, by, on)))
+    pending = list(session.scalars(select(Job).where(Job.instance_id == instance.id)))
+    elements = loaded.process.model.elements
     return View(
         instance,
         loaded.definition,
@@ -194,10 +199,15 @@ def view(runtime: Runtime, session: Session, instance_id: int, by: int, on: date
         [Child(f, fanout.element_of(runtime, session, f).name, below.get(f.id, [])) for f in fanouts],
         sorted({*own, *brought}, key=lambda document: document.id),
         [found[i] for i in ancestors if i in found],
-        list(session.scalars(select(Job).where(Job.instance_id == instance.id))),
+        pending,
         suspension.of(session, instance),
         cancellation.may_cancel(session, instance, by),
         subscriptions.of_instance(session, instance.id),
+        {
+            id: elements[id].name or id if id in elements else id
+            for id in (job.element_id for job in pending)
+            if id is not None
+        },
     )
 
 

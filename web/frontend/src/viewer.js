@@ -99,6 +99,7 @@ function within(wanted, from, length, shown) {
 
 for (const box of document.querySelectorAll('[data-diagram]')) {
   new Diagram(box).start().catch((error) => {
-    box.textContent = `流程图暂时打不开：${error.message}`;
+    const undrawn = error.message.includes('no diagram to display');
+    box.textContent = undrawn ? '这个流程只有步骤，没有画图形。' : `流程图暂时打不开：${error.message}`;
   });
 }
