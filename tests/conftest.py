@@ -73,7 +73,8 @@ class PostgreSQL:
         return self._server.get_uri(database=name)
 
     def create(self, name: str, template: str = "template1") -> str:
-        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+        # Copying files takes a quarter of the time of writing them to the log, where nothing is synced anyway.
+        self._admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")  # type: ignore[arg-type]
         return self.url(name)
 
     def drop(self, name: str) -> None:
