@@ -35,6 +35,19 @@ PLACES = {
     "after": ("后加签", "您办完，对方再办"),
 }
 
+#: What an element without a name is called.
+KINDS = {
+    "startEvent": "开始事件",
+    "endEvent": "结束事件",
+    "intermediateThrowEvent": "中间事件",
+    "intermediateCatchEvent": "中间事件",
+    "exclusiveGateway": "排他网关",
+    "parallelGateway": "并行网关",
+    "inclusiveGateway": "包容网关",
+    "complexGateway": "复杂网关",
+    "eventBasedGateway": "事件网关",
+}
+
 
 @operations.app_context_processor
 def _words() -> dict[str, Any]:
@@ -231,6 +244,7 @@ def _jump_page(id: int, errors: dict[str, str]) -> str:
         instance=view.instance,
         tokens=tokens,
         places=places,
+        kinds=KINDS,
         effects=found,
         sentence=sentence,
         errors=errors,
