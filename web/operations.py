@@ -12,7 +12,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from engine.errors import Invalid, LvzeError
+from engine.errors import Conflict, Invalid, LvzeError
 from engine.operations import Operation
 from web.current import engine, person_id
 
@@ -65,6 +65,11 @@ def act(id: int, name: str) -> tuple[str, int] | Response:
         message = _ACTS[name](id)
     except Invalid as invalid:
         return _page(id, name, invalid.errors or {"": str(invalid)}), 422
+    except Conflict as conflict:
+        if conflict.code != "suspended":
+            raise
+        flash(str(conflict))
+        return redirect(url_for("work_items.show", id=id))
     flash(message)
     if name in ("add_signers", "remove_signer", "send_copies", "nudge"):
         return redirect(url_for("work_items.show", id=id))

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from engine import Handwriting, Invalid, Signing
 from engine.completion import View
+from engine.errors import Conflict
 from engine.history import Event
 from web.current import engine, person_id
 from web.filling import handed_in, rearranged, sheet_of
@@ -32,11 +33,11 @@ def complete(id: int) -> tuple[str, int] | str | Response:
     raw = handed_in(view.form)
     if rearranged(raw) or "_refresh" in request.form:
         return _page(id, raw, {})
-    if "_save" in request.form:
-        engine.save_draft(id, by=person_id(), data=raw)
-        flash(_("已暂存，尚未提交。"))
-        return redirect(url_for("work_items.show", id=id))
     try:
+        if "_save" in request.form:
+            engine.save_draft(id, by=person_id(), data=raw)
+            flash(_("已暂存，尚未提交。"))
+            return redirect(url_for("work_items.show", id=id))
         signature = _signing() if view.signing else None
         done = engine.complete(
             id,
@@ -47,6 +48,8 @@ def complete(id: int) -> tuple[str, int] | str | Response:
         )
     except Invalid as invalid:
         return _page(id, raw, invalid.errors or {"": str(invalid)}), 422
+    except Conflict as conflict:
+        return _held(id, conflict, raw)
     flash(_("已提交：%(title)s", title=done.work_item.title))
     return redirect(url_for("inbox.show"))
 
@@ -67,35 +70,60 @@ def draft(id: int) -> Response:
 
 
 @work_items.post("/<int:id>/claim")
-def claim(id: int) -> Response:
-    engine.claim(id, by=person_id())
+def claim(id: int) -> tuple[str, int] | Response:
+    try:
+        engine.claim(id, by=person_id())
+    except Conflict as conflict:
+        return _held(id, conflict)
     flash(_("已签收，由您办理。"))
     return redirect(url_for("work_items.show", id=id))
 
 
 @work_items.post("/<int:id>/release")
-def release(id: int) -> Response:
-    engine.release(id, by=person_id())
+def release(id: int) -> tuple[str, int] | Response:
+    try:
+        engine.release(id, by=person_id())
+    except Conflict as conflict:
+        return _held(id, conflict)
     flash(_("已退回公共待办。"))
     return redirect(url_for("inbox.show"))
 
 
-def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str]) -> str:
+def _held(id: int, conflict: Conflict, raw: dict[str, Any] | None = None) -> tuple[str, int]:
+    """The page again, with what was typed, because the process was suspended meanwhile.
+
+    :raises Conflict: it is about something else
+    """
+    if conflict.code != "suspended":
+        raise conflict
+    sentence = _("刚才的操作没有生效，因为流程已暂停。")
+    if raw is not None:
+        sentence += _("您填的内容都在下面：请不要关闭这一页，恢复办理后再提交。")
+    return _page(id, raw, {}, refused=sentence), conflict.status
+
+
+def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str], refused: str = "") -> str:
+    """:param raw: what was handed in and is kept; None for what the engine has"""
     view = engine.work_item(id, by=person_id())
     events = engine.timeline(view.instance.id, by=person_id())
     shown = _sheet(view, view.draft if raw is None else raw)
     if view.form and (handed := _handed_in(id, events)) is not None:
         shown["fields"] = view.form.record(handed, view.data, now=engine.clock.now())
+    held = engine.suspension(view.instance.id, by=person_id()) if view.item.closed_at is None else None
     return render_template(
         "work_items/show.html",
         view=view,
+        held=held,
+        refused=refused,
+        handed=raw is not None,
+        held_by=engine.names([held.suspended_by_id])[held.suspended_by_id] if held else "",
         item=view.item,
         **shown,
         errors=errors,
         typed=request.form,
         witnesses=engine.colleagues(by=person_id()) if view.signing else [],
         lines=lines(events),
-        menu=menu(engine.operations_for(id, by=person_id())),
+        menu=[] if held else menu(engine.operations_for(id, by=person_id())),
         phrases=engine.phrases(by=person_id()) if view.eligibility else [],
     )
 

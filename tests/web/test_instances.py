@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import pytest
@@ -46,12 +47,37 @@ def test_an_administrator_suspends_and_resumes(
     assert "已暂停" in words(member)
     member.get(f"/work-items/{row.item.id}")
     assert "流程已暂停，暂时不能办理" in words(member)
-    done = member.post(f"/work-items/{row.item.id}/completion", {"标题": "x"})
-    assert done.status_code == 409 and "已由程立功于" in words(member)
+    assert "程立功于" in words(member) and "原因：等待批复" in words(member)
+    assert not re.search(r">\s*(提交|暂存|签收|转办)\s*<", member.page)
     page = admin.link("恢复")
     admin.get(page)
     assert admin.post(page).status_code == 302
     assert engine.suspension(instance, by=world.member) is None
+
+
+def test_what_was_typed_while_the_process_was_suspended_is_kept(
+    engine: ProcessEngine, world: World, visit: Visit, admin: Visitor, instance: int
+) -> None:
+    member = visit("suxiaoman")
+    (row,) = engine.inbox(by=world.member)
+    assert row.item is not None
+    item = f"/work-items/{row.item.id}"
+    member.get(item)
+    engine.suspend(instance, reason="等待批复", by=world.secretary)
+    typed = {"标题": "写了一半的标题", "_opinion": "请审核"}
+    for button in ({}, {"_save": "1"}, {"_refresh": "1"}):
+        answer = member.post(f"{item}/completion", {**typed, **button})
+        assert answer.status_code == (200 if "_refresh" in button else 409)
+        assert "程立功于" in words(member) and "写了一半的标题" in words(member) and "请审核" in words(member)
+        assert not re.search(r">\s*(提交|暂存|签收|转办)\s*<", member.page)
+    for act in ("claim", "release"):
+        assert member.post(f"{item}/{act}").status_code == 409 and "刚才的操作没有生效" in words(member)
+    assert member.post(f"{item}/transfer", {"person": str(world.other)}).location == item
+    member.get(item)
+    assert "已由程立功于" in words(member)
+    engine.resume(instance, by=world.secretary)
+    member.post(f"{item}/completion", {**typed, "_refresh": "1"})
+    assert re.search(r">\s*提交\s*<", member.page) and "写了一半的标题" in words(member)
 
 
 def test_the_initiator_cancels_after_he_has_seen_what_ends(
