@@ -179,6 +179,7 @@ class View:
     :ivar signing: the documents that his completion signs, with the slot and the printed capacity; None when it signs nothing
     :ivar draft: what he typed earlier and has not handed in
     :ivar added: those who were added to it (加签, 委派) and have not acted yet
+    :ivar vote: the vote in which it is a ballot, the rule of its opening with it
     :ivar signers: those of whom he may hand in a signature on paper, where that is all he may do
     """
 
@@ -196,6 +197,7 @@ class View:
     owner: Person | None
     signers: list[assignment.Eligibility]
     added: list[additions.Signer]
+    vote: votes.Vote | None
 
     @property
     def fills(self) -> bool:
@@ -278,6 +280,9 @@ def view(runtime: Runtime, session: Session, work_item_id: int, by: int, at: dat
         session.get(Person, item.owner_id) if item.owner_id is not None else None,
         assignment.signers(session, item.id, on) if eligibility is not None and eligibility.attests else [],
         additions.signers_of(session, [item.id]).get(item.id, []),
+        None
+        if element.vote is None or item.fanout_id is None or item.origin_id is not None
+        else session.get(votes.Vote, item.fanout_id),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from flask import Flask, g
@@ -14,11 +15,13 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from engine.bpmn.migration import Note
+from engine.bpmn.model import Voting
 from engine.clock import local
 from engine.dmn import Sheet
 from engine.history import Event
 from engine.incidents import Incident
 from engine.instances import ProcessInstance
+from engine.votes import Rule, Vote
 from engine.working_time import Calendar, not_known
 from web.current import engine, sees_technicalities
 
@@ -444,6 +447,74 @@ _CELLS = {"-": "不限", "": "—", "true": "是", "false": "否", "null": "空"
 def _vote_opened(payload: Mapping[str, Any]) -> str:
     words = _("开始无记名投票") if payload.get("secret") else _("开始表决")
     return str(words) + str(_("，应到 %(count)s 人", count=payload.get("voters")))
+
+
+def vote_rule(vote: Vote, voting: Voting) -> list[str]:
+    """What a voter has to know of the vote's rule before he votes: full sentences."""
+    rule = Rule(**vote.rule)
+    weighted = voting.weight is not None
+    said = [
+        _("应到 %(count)s 人。", count=vote.heads)
+        if not weighted
+        else _(
+            "应到 %(count)s 人，按权重计票，合计 %(weight)s。", count=vote.heads, weight=value(vote.weight)
+        ),
+        {
+            "all": _("会签：全体同意才通过。"),
+            "any": _("或签：第一个同意或反对的决定算数，其他人不用再办。"),
+        }.get(rule.kind)
+        or _("票签：同意%(threshold)s，就通过。", threshold=_threshold(rule)),
+    ]
+    if rule.quorum is not None:
+        said.append(_("参加的人须达到应到的%(share)s，否则不通过。", share=_share(rule.quorum)))
+    if vote.until is not None:
+        said.append(_("%(time)s截止，到时按已投的票计。", time=local(vote.until).strftime("%Y-%m-%d %H:%M ")))
+    if voting.abstain:
+        said.append(_("弃权：%(meaning)s", meaning=_abstaining(rule)))
+    if voting.secret:
+        said.append(_("无记名：谁投了什么不留记录，管理员也查不到；不能附意见。"))
+    else:
+        said.append(_("记名：谁怎么决定，记入办理过程。"))
+    if voting.in_person:
+        said.append(_("须由本人投票，不能代投。"))
+    said.append(_("交出后不能更改。"))
+    return list(map(str, said))
+
+
+def _threshold(rule: Rule) -> str:
+    """超过应到的半数; 达到 3 人"""
+    reach = _("达到") if rule.tie == "pass" else _("超过")
+    if rule.measure == "share":
+        of = {
+            "应到": _("应到"),
+            "实到": _("实到（投了票的人）"),
+            "有效票": _("有效票") if rule.abstention == "valid" else _("有效票（不含弃权）"),
+        }[rule.of]
+        return f"{reach}{of}{_('的')}{_share(rule.threshold)}"
+    unit = _("人") if rule.measure == "heads" else _("（按权重）")
+    return f"{reach} {value(rule.threshold)} {unit}"
+
+
+def _share(number: int | Decimal) -> str:
+    """半数, 三分之二 as 2/3, 全部, or a percentage where it is no simple fraction."""
+    part = Fraction(number).limit_denominator(12)
+    if part == 1:
+        return str(_("全部"))
+    if part == Fraction(1, 2):
+        return str(_("半数"))
+    if abs(part - Fraction(number)) < Fraction(1, 10**6):
+        return f" {part} "
+    return f" {value(Decimal(number) * 100)}% "
+
+
+def _abstaining(rule: Rule) -> str:
+    if rule.kind == "any":
+        return str(_("不算决定，由别人决定。"))
+    if rule.kind == "ratio" and rule.measure != "share":
+        return str(_("不算同意，也不算反对。"))
+    if rule.of == "有效票" and rule.abstention == "invalid":
+        return str(_("不算有效票，不影响比例。"))
+    return str(_("计入总数而不算同意，结果上与反对一样。"))
 
 
 def _vote_closed(result: Mapping[str, Any]) -> str:

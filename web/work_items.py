@@ -17,7 +17,7 @@ from engine.history import Event
 from web.current import engine, person_id
 from web.filling import handed_in, rearranged, sheet_of
 from web.operations import menu
-from web.wording import lines
+from web.wording import lines, vote_rule
 
 work_items = Blueprint("work_items", __name__, url_prefix="/work-items")
 
@@ -115,6 +115,7 @@ def _page(id: int, raw: dict[str, Any] | None, errors: dict[str, str], refused: 
         view=view,
         held=held,
         refused=refused,
+        rule=vote_rule(view.vote, view.element.vote) if view.vote and view.element.vote else [],
         handed=raw is not None,
         held_by=engine.names([held.suspended_by_id])[held.suspended_by_id] if held else "",
         item=view.item,

@@ -9,7 +9,8 @@ from html import unescape
 from flask import Flask
 
 from engine import ProcessEngine
-from tests.web.conftest import Visit, Visitor, World
+from tests.engine.drawing import draw, each, end, ours, path, start, user
+from tests.web.conftest import PROCESS, Visit, Visitor, World
 
 GOOD = {"标题": "关于学习的请示", "份数": "3", "目标": "", "目标-0-措施": "党课", "目标-0-分值": "20"}
 
@@ -179,3 +180,53 @@ def test_a_page_for_designers_only(visit: Visit) -> None:
         ).status_code
         == 403
     )
+
+
+def test_a_voter_reads_the_rule_before_he_votes(visit: Visit, engine: ProcessEngine, world: World) -> None:
+    rules = {
+        "open": ("ratio", {"threshold": "2/3", "of": "有效票", "abstention": "invalid", "quorum": "4/5"}),
+        "secret": ("ratio", {"secret": "true", "until": '=duration("P1D")'}),
+        "all": ("all", {}),
+    }
+    keys = {}
+    for key, (kind, more) in rules.items():
+        vote = ours(
+            "vote", kind=kind, field="决定", abstain="弃权", franchise="everyone", result="表决", **more
+        )
+        voters = f"=[{world.member}, {world.secretary}, {world.other}]"
+        ballot = user("ballot", ours("form", ref="a.form.json"), vote, person=None, loop=each(voters, "人"))
+        drawn = draw(key, start(), ballot, end(), path("start", "ballot", "end"))
+        engine.deploy({f"{key}.bpmn": drawn, "a.form.json": PROCESS["review.form.json"]})
+        keys[engine.start(key, by=world.member).id] = key
+    engine.run_jobs()
+    items = {keys[row.instance.id]: row.item for row in engine.inbox(by=world.member) if row.item}
+    member = visit("suxiaoman")
+    pages = {}
+    for key, item in items.items():
+        member.get(f"/work-items/{item.id}")
+        pages[key] = unescape(member.page)
+    for said in (
+        "应到 3 人。",
+        "同意超过有效票（不含弃权）的 2/3 ，就通过",
+        "须达到应到的 4/5",
+        "弃权：不算有效票",
+    ):
+        assert said in pages["open"], said
+    assert "记名：谁怎么决定" in pages["open"] and "截止" not in pages["open"]
+    for said in (
+        "同意超过应到的半数，就通过",
+        "2026-03-06 09:00 截止",
+        "无记名：",
+        "不能代投",
+        "交出后不能更改",
+    ):
+        assert said in pages["secret"], said
+    assert "全体同意才通过" in pages["all"] and "弃权：计入总数而不算同意" in pages["all"]
+    for person in (world.member, world.secretary, world.other):
+        (item,) = (
+            row.item for row in engine.inbox(by=person) if row.item and keys[row.instance.id] == "secret"
+        )
+        engine.complete(item.id, by=person, data={"决定": "同意"})
+    engine.run_jobs()
+    member.get(f"/instances/{items['secret'].instance_id}")
+    assert "表决通过（应到 3，实到 3，同意 3，反对 0" in unescape(member.page)
