@@ -16,6 +16,7 @@ from SpiffWorkflow.exceptions import SpiffWorkflowException
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
+from engine.bpmn import adhoc, compensation, taking_back
 from engine.bpmn import state as states
 from engine.bpmn.graph import Graph
 from engine.bpmn.model import Element, Model
@@ -300,19 +301,19 @@ class Process:
             case Throw():
                 self._throw(run, self._at(before, action.task_id), action)
             case Trigger(task_id, element_id):
-                run.trigger(self._standing(run, task_id), element_id)
+                adhoc.trigger(run, self._standing(run, task_id), element_id)
             case Assign(data):
                 run.data.update(data)
             case Reopen(element_id, task_id, direct_from):
-                run.reopen(element_id, task_id, direct_from)
+                taking_back.reopen(run, element_id, task_id, direct_from)
             case Jump(task_ids, element_id):
                 for one in task_ids:
                     self._standing(run, one)
-                run.jump(task_ids, element_id)
+                taking_back.jump(run, task_ids, element_id)
             case Restart():
-                run.restart()
+                taking_back.restart(run)
             case Compensate():
-                run.compensate_all()
+                compensation.begin_all(run)
         return self.settled(run, before, getattr(action, "task_id", None))
 
     # looking
@@ -358,7 +359,7 @@ class Process:
     def descendants(self, scope: str, state: str, element_id: str, task_id: str) -> list[str]:
         """The waiting tokens, open sub-processes among them, that descend from a completion; of nested ones the outermost."""
         run = self.load(scope, state, LOOKING)
-        return [str(task.id) for task in run.descendants(element_id, task_id)]
+        return [str(task.id) for task in taking_back.descendants(run, element_id, task_id)]
 
     def dominators(self, element_id: str) -> frozenset[str]:
         """The elements that every path from the start to this one passes."""
@@ -368,7 +369,7 @@ class Process:
         """Task id of each open ad-hoc sub-process -> the activities that may be started in it."""
         run = self.load(scope, state, LOOKING)
         return {
-            str(task.id): run.free(task)
+            str(task.id): adhoc.free(run, task)
             for task in run.tasks.values()
             if (element := task.task_spec.element) is not None
             and element.adhoc is not None

@@ -9,6 +9,9 @@ from functools import cached_property
 from engine.bpmn.model import Element, Model
 from engine.bpmn.parser import SUB_PROCESSES
 
+#: the name of the task spec that stands in the tree for the compensation of a whole instance
+COMPENSATION = "/compensation"
+
 
 class Graph:
     """A model as a net.

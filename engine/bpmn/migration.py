@@ -18,13 +18,13 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from engine import values
+from engine.bpmn import joins
 from engine.bpmn import state as states
 from engine.bpmn.execution import LOOKING, Context, Process, Step, waiting
-from engine.bpmn.graph import Graph, is_free
+from engine.bpmn.graph import COMPENSATION, Graph, is_free
 from engine.bpmn.model import Element, Flow
 from engine.bpmn.script import Script
 from engine.bpmn.specs import (
-    COMPENSATION,
     Activity,
     Inclusive,
     Parallel,
@@ -614,7 +614,7 @@ class _Passage:
             waits = task.id in run.tasks and task.has_state(TaskState.WAITING)
             spec = task.task_spec
             if waits and (
-                (isinstance(spec, Parallel) and run.join_parallel(task))
+                (isinstance(spec, Parallel) and joins.join(run, task))
                 or (
                     isinstance(spec, Inclusive)
                     and spec.element is not None

@@ -13,16 +13,13 @@ from SpiffWorkflow.specs.WorkflowSpec import WorkflowSpec
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from engine.bpmn.graph import Graph, single
+from engine.bpmn import compensation, joins
+from engine.bpmn.graph import COMPENSATION, Graph, single
 from engine.bpmn.model import Element, Model
 from engine.bpmn.parser import SUB_PROCESSES
 
 if TYPE_CHECKING:
     from engine.bpmn.tokens import Run
-
-
-#: stands in the tree for the compensation of a whole instance
-COMPENSATION = "/compensation"
 
 
 class Node(BpmnSpecMixin):  # type: ignore[misc]
@@ -155,7 +152,7 @@ class Throw(Node):
         assert self.element is not None
         event = self.element.event
         if event is not None and event.kind in ("compensation", "cancel"):
-            return None if my_task.workflow.compensate(my_task) else True
+            return None if compensation.begin(my_task.workflow, my_task) else True
         return True
 
     def _on_complete_hook(self, my_task: Task) -> None:
@@ -173,7 +170,7 @@ class Parallel(Node):
     """Waits for one token from every incoming flow."""
 
     def _update_hook(self, my_task: Task) -> bool:
-        return bool(my_task.workflow.join_parallel(my_task))
+        return joins.join(my_task.workflow, my_task)
 
 
 class Inclusive(Node):

@@ -11,6 +11,7 @@ from uuid import UUID
 from SpiffWorkflow.task import Task
 
 from engine import values
+from engine.bpmn import joins
 from engine.bpmn.graph import Graph
 from engine.bpmn.script import Script
 from engine.bpmn.tokens import Run
@@ -27,7 +28,7 @@ def dump(run: Run) -> str:
             "outcome": run.outcome,
             "sequence": run.sequence,
             "done": list(run.done),
-            "joins": run.remembered(),
+            "joins": joins.remembered(run),
             "tasks": [
                 [
                     str(task.id),
