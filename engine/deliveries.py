@@ -30,8 +30,10 @@ from engine import (
 )
 from engine.bpmn.execution import Receive
 from engine.database import Table, UtcDateTime
+from engine.deployments import ProcessDefinition
 from engine.errors import Conflict, Invalid, NotExecutable, NotFound
 from engine.history import Entry
+from engine.instances import ProcessInstance
 from engine.jobs import Job
 from engine.messages import Message
 from engine.runtime import Runtime
@@ -71,6 +73,44 @@ class Delivery:
     instance_id: int | None
     receivers: int
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What is waited for.
+
+    :ivar kind: ``message`` or ``signal``
+    :ivar instances: titles of the instances that wait, the longest waiting first
+    :ivar processes: names of the processes that start with it
+    """
+
+    kind: str
+    name: str
+    correlation: str | None
+    instances: list[str]
+    processes: list[str]
+
+
+def waited_for(session: Session, limit: int = 2000) -> list[Receiver]:
+    """Messages and signals that have a receiver now, by name; each with all who wait, of the first ``limit`` that do."""
+    of = Subscription
+    query = (
+        select(of.kind, of.name, of.correlation, ProcessInstance.title, ProcessDefinition.name)
+        .outerjoin(ProcessInstance, ProcessInstance.id == of.instance_id)
+        .outerjoin(ProcessDefinition, ProcessDefinition.id == of.definition_id)
+        .order_by(of.kind, of.name, of.correlation, of.id)
+        .limit(limit)
+    )
+    found: dict[tuple[str, str, str | None], Receiver] = {}
+    for kind, name, correlation, title, process in session.execute(query):
+        one = found.setdefault(
+            (kind, name, correlation), Receiver(kind, name, correlation, instances=[], processes=[])
+        )
+        if title is not None:
+            one.instances.append(title)
+        else:
+            one.processes.append(process)
+    return list(found.values())
 
 
 def send_message(

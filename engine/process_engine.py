@@ -53,7 +53,7 @@ from engine.carbon_copies import CarbonCopy
 from engine.clock import Clock, SystemClock, local
 from engine.completion import Completion
 from engine.database import Database
-from engine.deliveries import Delivery
+from engine.deliveries import Delivery, Receiver
 from engine.deployments import Definitions, ProcessDefinition
 from engine.documents import authority, register, seals, verification
 from engine.documents.authority import Certificate
@@ -523,6 +523,12 @@ class ProcessEngine:
             return deletion.delete(session, instance_id, reason=reason, by=by, at=at)
 
     # messages
+
+    def waited_for(self, *, by: int) -> list[Receiver]:
+        """The messages and signals that somebody waits for now, for administrators."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return deliveries.waited_for(session)
 
     def send_message(
         self,

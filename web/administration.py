@@ -1,8 +1,10 @@
-"""Administration: units, people, posts, accounts and their import; seals, certificates, delegations, incidents. The engine says who may."""
+"""Administration: the organisation, accounts, seals, certificates, delegations, incidents, messages. The engine says who may."""
 
 from __future__ import annotations
 
+import json
 import re
+import secrets
 from collections.abc import Callable
 from datetime import date
 from io import BytesIO
@@ -13,7 +15,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from engine import feel
-from engine.errors import Conflict, Invalid, NotExecutable
+from engine.deliveries import Delivery
+from engine.errors import Conflict, Invalid, NotExecutable, NotFound
 from engine.organisation.people import KINDS as MEMBERSHIPS
 from engine.organisation.posts import MODES, POSTS
 from engine.organisation.units import BRANCHES
@@ -547,16 +550,104 @@ def _outputs() -> dict[str, Any]:
     found: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for name in names:
-        text, said = _text(f"output-{name}"), list[str]()
-        try:
-            found[name] = feel.evaluate(text, {}, warnings=said) if text else None
-        except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
-            said = [str(error)]
-        if said and found.get(name) is None:
-            errors[f"output-{name}"] = _("这不是一个值（文字要加双引号）：%(why)s", why=said[0])
+        text = _text(f"output-{name}")
+        found[name], wrong = _feel(text) if text else (None, "")
+        if wrong:
+            errors[f"output-{name}"] = _("这不是一个值（文字要加双引号）：%(why)s", why=wrong)
     if errors:
         raise Invalid("outputs", _("请改正输出的值。"), errors)
     return found
+
+
+def _feel(text: str) -> tuple[Any, str]:
+    """A FEEL expression's value without variables, and what is wrong where it has none."""
+    said: list[str] = []
+    try:
+        found = feel.evaluate(text, {}, warnings=said)
+    except (feel.FeelSyntaxError, feel.FeelLimitError) as error:
+        return None, str(error)
+    return found, said[0] if said and found is None else ""
+
+
+# messages and signals from outside
+
+
+@administration.get("/messages")
+def messages() -> str:
+    return _messages_page({})
+
+
+@administration.post("/messages")
+def send() -> Page:
+    try:
+        kind, name, correlation = _receiver()
+        data, key = _lines("values"), _text("_key") or None
+        if kind == "signal":
+            sent = engine.send_signal(name, data=data, idempotency_key=key, by=person_id())
+        else:
+            sent = engine.send_message(
+                name, correlation=correlation, data=data, idempotency_key=key, by=person_id()
+            )
+    except (Invalid, Conflict, NotExecutable, NotFound) as refused:
+        return _messages_page(_errors(refused)), refused.status
+    flash(_delivered(name, sent))
+    return redirect(url_for(".messages"))
+
+
+def _delivered(name: str, sent: Delivery) -> str:
+    if sent.repeated:
+        return str(_("“%(name)s”刚才已经发出，没有再发一次。", name=name))
+    if sent.instance_id is not None:
+        title = engine.instance(sent.instance_id, by=person_id()).instance.title
+        return str(_("消息“%(name)s”已送达“%(title)s”。", name=name, title=title))
+    if not sent.receivers:
+        return str(_("没有流程在等待信号“%(name)s”，发出后没有起作用。", name=name))
+    return str(_("信号“%(name)s”已发出，送往 %(count)s 个流程。", name=name, count=sent.receivers))
+
+
+def _receiver() -> tuple[str, str, str | None]:
+    """Kind, name and correlation key of what is to be sent; a key that was typed goes before the receiver's own.
+
+    :raises Invalid: nothing is chosen
+    """
+    try:
+        kind, name, correlation = json.loads(_text("to"))
+    except ValueError:
+        sentence = _("请选择要发的消息或信号。")
+        raise Invalid("no-receiver", sentence, {"to": sentence}) from None
+    return str(kind), str(name), _text("correlation") or correlation
+
+
+def _lines(field: str) -> dict[str, Any]:
+    """Values that were typed as lines of 名称 = FEEL.
+
+    :raises Invalid: a line is none
+    """
+    found: dict[str, Any] = {}
+    for number, line in enumerate(_text(field).splitlines(), 1):
+        if not line.strip():
+            continue
+        name, _equals, text = (part.strip() for part in line.partition("="))
+        given, wrong = _feel(text) if name and text else (None, str(_("应写成“名称 = 值”")))
+        if wrong:
+            sentence = _("第 %(number)s 行不对（文字要加双引号）：%(why)s", number=number, why=wrong)
+            raise Invalid("values", sentence, {field: sentence})
+        found[name] = given
+    return found
+
+
+def _messages_page(errors: dict[str, str]) -> str:
+    return render_template(
+        "administration/messages.html",
+        receivers=[
+            (json.dumps([one.kind, one.name, one.correlation], ensure_ascii=False), one)
+            for one in engine.waited_for(by=person_id())
+        ],
+        errors=errors,
+        typed=request.form,
+        # Made by the page: the same page sent twice sends once.
+        key=_text("_key") or secrets.token_urlsafe(16),
+    )
 
 
 # pages that are shown again when something was wrong
@@ -619,7 +710,7 @@ def _person_page(id: int, form: str = "", errors: dict[str, str] | None = None) 
 # what was typed
 
 
-def _errors(refused: Invalid | Conflict | NotExecutable) -> dict[str, str]:
+def _errors(refused: Invalid | Conflict | NotExecutable | NotFound) -> dict[str, str]:
     return (refused.errors if isinstance(refused, Invalid) else {}) or {"": str(refused)}
 
 
