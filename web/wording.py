@@ -23,6 +23,7 @@ from engine.incidents import Incident
 from engine.instances import ProcessInstance
 from engine.votes import Rule, Vote
 from engine.working_time import Calendar, not_known
+from web.catalogue import input_label, operation_label
 from web.current import engine, sees_technicalities
 
 
@@ -621,6 +622,8 @@ def register(app: Flask) -> None:
         html_name=html_name,
         row_of=row_of,
         step_name=step_name,
+        operation_label=operation_label,
+        input_label=input_label,
         policy=policy,
         cell=cell,
         migration_note=migration_note,

@@ -24,4 +24,8 @@ def check(case: Case) -> Iterator[Finding]:
                 and flow.condition is None
                 and not flow.default
             ):
-                yield Finding("conditions", "网关的这个出口没有条件，也不是默认出口。", flow.id)
+                yield Finding(
+                    "conditions",
+                    "网关的这个出口没有条件，也不是默认出口；请写上走这里的条件，或在其中一个出口勾选“其他情况都走这里”。",
+                    flow.id,
+                )

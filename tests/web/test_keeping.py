@@ -200,7 +200,8 @@ def test_an_incident_is_done_by_hand_with_a_reason(
     instance, incident = stopped(engine, by, clock)
     address = f"/administration/incidents/{incident}"
     page = ok(admin.get(address))
-    assert "没有编号为 404 的党组织" in page and "no-unit" in page and "参数 unit" in page and "下属" in page
+    assert "没有编号为 404 的党组织" in page and "no-unit" in page and "下属" in page
+    assert "<dt>单位</dt>" in page and "查询" in page and "<dt>unit" not in page
     form = {"output-数量": "5 + 1", "output-下属": '[{"name": "甲"}]', "reason": ""}
     assert "请填写处理理由" in ok(admin.post(f"{address}/completion", data=form), 422)
     page = ok(
