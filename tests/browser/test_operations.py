@@ -48,6 +48,7 @@ def test_a_review_is_taken_back_shared_and_sent_back(
     page = secretary.page
     secretary.take(REVIEW)
     page.get_by_role("link", name="加签").click()
+    expect(page.locator("body[data-ready='1']")).to_be_visible()
     page.get_by_label("按姓名查找").press_sequentially("曹")
     page.get_by_role("checkbox", name="曹子衿").check()
     page.get_by_label("按姓名查找").fill("")
@@ -75,6 +76,7 @@ def test_a_review_is_taken_back_shared_and_sent_back(
     page.get_by_role("button", name="添加").click()
     member.take(SIGN)
     page.get_by_role("link", name="退回", exact=True).click()
+    expect(page.locator("body[data-ready='1']")).to_be_visible()
     expect(page.get_by_label("上一步：支部审核")).to_be_checked()
     effects = page.locator("#effects")
     expect(effects).to_contain_text("之后由这一步办理：支部审核")
