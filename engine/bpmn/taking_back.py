@@ -48,6 +48,10 @@ def reopen(run: Run, element_id: str, task_id: str, direct_from: str | None) -> 
     trails = [task.internal_data["trail"] for task in undone]
     trail = latest(*({e: entry for e, entry in one.items() if entry[0] < number} for one in trails))
     after = {e for one in trails for e, entry in one.items() if entry[0] >= number}
+    if direct_from is not None and any(_compensates(task, undone) for task in run.tasks.values()):
+        raise NotExecutable(
+            "compensating", "补偿正在进行，不能在重办之后直接回到这里；请选择逐级重审。", element=element_id
+        )
     parked = [_parked(run, task) for task in undone] if direct_from is not None else None
     joined = {key for task in undone for key in task.internal_data.get("joined", ())}
     passed = {run.joins[key][0] for key in joined if key in run.joins}
@@ -73,6 +77,11 @@ def reopen(run: Run, element_id: str, task_id: str, direct_from: str | None) -> 
             scope = scopes.get(run.graph.model.elements[gateway].scope)
             if scope is not None:
                 run.token(scope, gateway, known["trail"], flow=known["flow"], joined=known["joined"])
+
+
+def _compensates(task: Task, undone: Sequence[Task]) -> bool:
+    """Is it a handler at work, among or inside what is undone?"""
+    return "handles" in task.internal_data and any(one in undone for one in (task, *above(task)))
 
 
 def _separate(

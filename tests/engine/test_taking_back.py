@@ -10,6 +10,7 @@ from engine.bpmn.execution import Complete, Jump, Reopen, Restart
 from engine.errors import NotExecutable
 from tests.engine.drawing import (
     boundary,
+    defines,
     draw,
     each,
     end,
@@ -19,10 +20,11 @@ from tests.engine.drawing import (
     path,
     start,
     sub,
+    throw,
     timer,
     user,
 )
-from tests.engine.test_constructs import Instance
+from tests.engine.test_constructs import Instance, undoing, undone
 
 LINE = draw("p", start(), user("a"), user("b"), user("c"), end(), path("start", "a", "b", "c", "end"))
 FORK = draw("p", start(), user("a"), gateway("parallel", "f"), user("b"), user("c"), user("c2"), gateway("parallel", "j"), user("d"), end(),
@@ -207,6 +209,19 @@ def test_what_has_not_been_done_cannot_be_undone() -> None:
     run.reopen("a")
     with pytest.raises(NotExecutable, match="没有在办的环节"):
         run.do(Reopen("a", done))
+
+
+def test_while_a_compensation_runs_there_is_no_way_straight_back() -> None:
+    xml = draw("p", start(), user("a"), user("b"), undone("cb", "b", "ub"), undoing("ub"), throw("undo", defines("compensation")), end(),
+               path("start", "a", "b", "undo", "end"))  # fmt: skip
+    run = Office(xml)
+    run.complete("a")
+    run.complete("b")
+    assert set(run.open) == {"ub"}
+    with pytest.raises(NotExecutable, match="补偿正在进行"):
+        run.reopen("a", direct_from="ub")
+    run.reopen("a")
+    assert set(run.open) == {"a"}
 
 
 def test_the_elements_that_every_path_passes() -> None:
