@@ -140,7 +140,7 @@ def listed(runtime: Runtime, session: Session) -> list[Incident]:
         .where(Job.incident_at.is_not(None))
         .order_by(Job.incident_at, Job.id)
     )
-    return [_incident(runtime, session, *row) for row in session.execute(query).tuples()]
+    return [_incident(runtime, session, *row) for row in session.execute(query)]
 
 
 def get(runtime: Runtime, session: Session, incident_id: int) -> Incident:

@@ -51,7 +51,7 @@ class Draft {
       this.status.textContent = `已保存 ${time.format(new Date())}`;
     } else {
       this.status.textContent = answer
-        ? '草稿没有保存：这件事可能已被别人办理，请刷新页面。'
+        ? '草稿没有保存：这件事可能已被别人办理或暂停，请先抄下没保存的内容，再刷新页面。'
         : '草稿没有保存：连不上服务器，填写的内容还在本页。';
     }
     this.status.classList.toggle('is-error', !answer?.ok);
