@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-GROUND = {"database", "errors", "values", "clock", "blobs", "egress", "mailboxes", "settings", "shipped", "working_time"}
+GROUND = {
+    "database",
+    "errors",
+    "values",
+    "clock",
+    "blobs",
+    "egress",
+    "mailboxes",
+    "settings",
+    "shipped",
+    "working_time",
+}
 PARTS = {"bpmn", "feel", "dmn", "documents", "organisation"}
 FACADE = {"process_engine"}
 # Modules without verbs on the database, which web may use besides ``engine`` itself. Of the others it may name types, for its

@@ -815,8 +815,12 @@ def test_data_objects_are_variables() -> None:
         '<bpmn:ioSpecification><bpmn:dataInput id="i1" name="text"/><bpmn:dataOutput id="o1" name="persons"/>'
         '<bpmn:inputSet id="is"/><bpmn:outputSet id="os"/></bpmn:ioSpecification>'
     )
-    into = '<bpmn:dataInputAssociation id="da"><bpmn:sourceRef>r1</bpmn:sourceRef><bpmn:targetRef>i1</bpmn:targetRef></bpmn:dataInputAssociation>'
-    out = '<bpmn:dataOutputAssociation id="db"><bpmn:sourceRef>o1</bpmn:sourceRef><bpmn:targetRef>r2</bpmn:targetRef></bpmn:dataOutputAssociation>'
+
+    def carry(kind: str, source: str, target: str) -> str:
+        ends = f"<bpmn:sourceRef>{source}</bpmn:sourceRef><bpmn:targetRef>{target}</bpmn:targetRef>"
+        return f'<bpmn:data{kind}Association id="{kind}">{ends}</bpmn:data{kind}Association>'
+
+    into, out = carry("Input", "r1", "i1"), carry("Output", "o1", "r2")
     task = node("serviceTask", "s", extensions(ours("operation", name="notify")) + io + into + out)
     objects = (
         '<bpmn:dataObject id="d1" name="通知正文"/><bpmn:dataObjectReference id="r1" dataObjectRef="d1"/>'
