@@ -8,11 +8,12 @@ What a token knows besides (``internal_data``, a part of the stored state):
 
 - where from: ``trail`` (element -> [number, task, rounds]), ``flow`` it came by, ``joined`` (keys of ``Run.joins``), ``counter`` of a loop
 - what it waits for: ``due``, ``every``, ``left`` (a timer), ``awaits``, ``key`` (a message or signal), ``held`` (a condition)
-- whom it belongs to: ``attached`` (a boundary event's activity), ``watch`` (the start of an event sub-process), ``race`` (an event gateway),
-  ``handles`` (the compensation that started it)
-- a scope's own: ``records`` (what can be compensated in it), ``inside`` (the ways that ended in it), ``rounds`` (of complex gateways),
-  ``queue``, ``started``, ``complete`` (ad hoc)
-- ``todo`` of a compensation, ``compensates`` a fan-out, ``parked`` tokens that stand again afterwards, ``restart`` of the start event, ``fired``
+- whom it belongs to: ``attached`` (a boundary event's activity), ``watch`` (the start of an event sub-process), ``race`` (an event
+  gateway), ``handles`` (the compensation that started it)
+- a scope's own: ``records`` (what can be compensated in it), ``inside`` (the ways that ended in it), ``rounds`` (of complex
+  gateways), ``queue``, ``started``, ``complete`` (ad hoc)
+- ``todo`` of a compensation, ``compensates`` a fan-out, ``parked`` tokens that stand again afterwards, ``restart`` of the start
+  event, ``fired``
 """
 
 from __future__ import annotations
