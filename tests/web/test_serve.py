@@ -26,6 +26,8 @@ def test_it_says_where_it_is_answers_there_and_ends_by_ctrl_c(tmp_path: Path) ->
             env={**kept, "LVZE_HOME": str(tmp_path / "home"), "LVZE_PORT": str(port)},
             stdout=stream,
             stderr=subprocess.STDOUT,
+            # Tests that a shell runs in the background inherit that Ctrl+C is ignored; at a terminal it is not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
     try:
         until = time.monotonic() + 120
