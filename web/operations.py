@@ -29,6 +29,8 @@ TITLES: dict[str, tuple[str, str]] = {
     "nudge": ("催办", "提醒正在办理的人，同一事项两小时内只能催一次。"),
     "withdraw": ("撤回", "下一步还没有人办理，可以把您提交的收回来。"),
 }
+#: those that are addressed to people
+TO_PEOPLE = frozenset({"transfer", "entrust", "add_signers", "send_copies"})
 PLACES = {
     "before": ("前加签", "对方先办，办完您再办"),
     "parallel": ("并加签", "与您同时办"),
@@ -110,7 +112,7 @@ def _page(id: int, name: str, errors: dict[str, str]) -> str:
         typed=request.values,
         places=[(key, *PLACES[key]) for key in offered[name].places],
         effects=_taken_away(id, name),
-        people=engine.addressees(words, by=person_id(), chosen=chosen),
+        people=engine.addressees(words, by=person_id(), chosen=chosen) if name in TO_PEOPLE else [],
         chosen=chosen,
         phrases=engine.phrases(by=person_id()),
         units=engine.units() if name == "send_copies" else [],
