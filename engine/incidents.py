@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine import feel, history, instances, jobs, operating, stepping
+from engine import feel, history, instances, jobs, operating, stepping, suspension
 from engine.bpmn.execution import Complete
 from engine.bpmn.model import Element
 from engine.errors import Conflict, Invalid, LvzeError, NotAllowed, NotExecutable, NotFound
@@ -248,9 +248,7 @@ def cancel(session: Session, incident_id: int, *, by: int, reason: str, at: date
 
 
 def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        message = "请填写处理理由，它会记入流程历史。"
-        raise Invalid("reason", message, {"reason": message})
+    suspension.required(reason, "请填写处理理由，它会记入流程历史。")
 
 
 def _operation(
