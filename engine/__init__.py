@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.clock import Clock, SettableClock, SystemClock
     from engine.documents.handwriting import Handwriting
-    from engine.documents.register import Signing
+    from engine.documents.signatures import Signing
     from engine.errors import (
         Conflict,
         Finding,
@@ -32,7 +32,7 @@ _HOME = {
     "SettableClock": "clock",
     "SystemClock": "clock",
     "Handwriting": "documents.handwriting",
-    "Signing": "documents.register",
+    "Signing": "documents.signatures",
     "Conflict": "errors",
     "Finding": "errors",
     "Invalid": "errors",

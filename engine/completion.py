@@ -25,7 +25,7 @@ from engine.bpmn.model import Element, evaluate, resolve
 from engine.claims import Act, open_for
 from engine.clock import local
 from engine.deployments import Loaded, ProcessDefinition
-from engine.documents import register
+from engine.documents import register, signatures
 from engine.errors import Invalid, NotAllowed
 from engine.handing_on import hand_on, variables
 from engine.history import Entry
@@ -57,7 +57,7 @@ def complete(
     by: int,
     data: Mapping[str, Any],
     opinion: str | None,
-    signed: register.Prepared | Invalid | None,
+    signed: signatures.Prepared | Invalid | None,
     at: datetime,
 ) -> Completion:
     """Hand in an item: form, opinion and signature checked, the token moved, all in the caller's transaction.
@@ -129,7 +129,7 @@ def complete(
     item.closed_at, item.closing, item.completed_by_id, item.draft = at, "completed", by, None
     deadlines.forget(session, element, item.id)
     if signed is not None:
-        register.store(session, signed, work_item_id=item.id, at=at)
+        signatures.store(session, signed, work_item_id=item.id, at=at)
     if additions.hold(session, item, results):
         claims.log_all(session, item, instance, log, at)
         return Completion(item, instance, ended=False)
@@ -142,7 +142,7 @@ def check(
     before: Mapping[str, Any],
     data: Mapping[str, Any],
     opinion: str | None,
-    signed: register.Prepared | Invalid | None,
+    signed: signatures.Prepared | Invalid | None,
     at: datetime,
     warnings: list[str] | None = None,
 ) -> dict[str, Any]:
@@ -324,9 +324,9 @@ def prepare_signature(
     work_item_id: int,
     by: int,
     data: Mapping[str, Any],
-    signature: register.Signing,
+    signature: signatures.Signing,
     at: datetime,
-) -> register.Prepared | None:
+) -> signatures.Prepared | None:
     """The cryptography of a completion's signature, before its transaction.
 
     :raises Invalid: the outcome is unknown, or its reason, witness, handwriting, scan or signer is missing
@@ -362,8 +362,8 @@ def prepare_signature(
         sentence = "岗位空缺，您只是代为处理，不能替这个党组织签署；请记为“无法签”并说明理由，或等任命后由新任职人员签署。"
         raise Invalid("vacancy", sentence, {"_outcome": sentence})
     if element.signature.deferred:
-        register.require_shown(session, asked.documents, signature)
-    return register.prepare(
+        signatures.require_shown(session, asked.documents, signature)
+    return signatures.prepare(
         session,
         signature,
         documents=[] if element.signature.deferred else asked.documents,

@@ -13,8 +13,9 @@ from engine import fanout, history, nudges
 from engine.bpmn.execution import Action, Context, Jump, Passed, Process, Reopen, Restart, Step
 from engine.clock import local
 from engine.deployments import Loaded
-from engine.documents import register
-from engine.documents.register import Document, Signature, SignatureSlot
+from engine.documents import register, signatures
+from engine.documents.register import Document
+from engine.documents.slots import Signature, SignatureSlot
 from engine.fanout import Fanout
 from engine.instances import ProcessInstance
 from engine.jobs import Job
@@ -325,7 +326,7 @@ def _name(runtime: Runtime, session: Session, instance_id: int | None, element_i
 
 def carry_out(session: Session, effects: Effects, *, reason: str, by: int, at: datetime) -> None:
     """Void what the step leaves in the register; the rest is the step's."""
-    register.void_signatures(
+    signatures.void_signatures(
         session, [one.signature_id for one in effects.signatures], reason=reason, by=by, at=at
     )
     for document in effects.documents:

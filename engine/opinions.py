@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine.documents.register import Revision
+from engine.documents.revisions import Revision
 from engine.history import Event
 from engine.work_items import ShownDocument
 

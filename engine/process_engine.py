@@ -55,7 +55,7 @@ from engine.completion import Completion
 from engine.database import Database
 from engine.deliveries import Delivery, Receiver
 from engine.deployments import Definitions, ProcessDefinition
-from engine.documents import authority, register, seals, verification
+from engine.documents import authority, register, seals, signatures, verification
 from engine.documents.authority import Certificate
 from engine.documents.pdf import Renderer
 from engine.documents.preview import Previews
@@ -660,7 +660,7 @@ class ProcessEngine:
         by: int,
         data: Mapping[str, Any] | None = None,
         opinion: str | None = None,
-        signature: register.Signing | None = None,
+        signature: signatures.Signing | None = None,
     ) -> Completion:
         """Hand in a work item. The cryptography of a signature is done before the transaction, which then checks that nothing moved.
 
@@ -668,7 +668,7 @@ class ProcessEngine:
         :raises NotAllowed: not this person's item
         :raises Conflict: done already, held by somebody else, or somebody was faster
         """
-        signed: register.Prepared | Invalid | None = None
+        signed: signatures.Prepared | Invalid | None = None
         if signature is not None:
             try:
                 with self._write() as (session, at):
@@ -1036,7 +1036,7 @@ class ProcessEngine:
                 revoked=authority.revoked(session),
                 at=self.clock.now(),
             )
-            voided = register.voided(session, [report.digest for report in found.signatures])
+            voided = signatures.voided(session, [report.digest for report in found.signatures])
             for report in found.signatures:
                 report.voided = voided.get(report.digest)
             return found

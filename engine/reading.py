@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from engine import assignment, carbon_copies, transfers
-from engine.documents.register import Document, Signature, SignatureSlot
+from engine.documents.register import Document
+from engine.documents.slots import Signature, SignatureSlot
 from engine.errors import NotFound
 from engine.instances import ProcessInstance
 from engine.organisation import accounts, posts

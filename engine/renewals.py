@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from engine import assignment, history, ledgers, stepping
 from engine.clock import local
 from engine.documents import register
-from engine.documents.register import Document, SignatureSlot
+from engine.documents.register import Document
+from engine.documents.slots import SignatureSlot
 from engine.history import Entry
 from engine.instances import ProcessInstance
 from engine.ledgers import LedgerDefinition, LedgerEntry

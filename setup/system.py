@@ -47,6 +47,7 @@ FOR_TESTS: dict[str, Callable[[], bool]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "poppler-utils": _program("pdftoppm"),
     "libreoffice-writer-nogui": _program("soffice", "libreoffice"),
+    "softhsm2": lambda: any(Path("/usr").glob("lib*/**/libsofthsm2.so")),  # a security module in software
 }
 
 

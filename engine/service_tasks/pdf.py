@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.documents import pages, register
+from engine.documents import pages, register, revisions
 from engine.service_tasks import Operation
 
 
@@ -30,7 +30,7 @@ def prepare(context: Operation, *, document: Any) -> _Made:
 
 def run(context: Operation, *, document: Any) -> dict[str, Any]:
     made: _Made = context.prepared
-    digest = register.set_pdf(
+    digest = revisions.set_pdf(
         context.session, made.revision_id, pdf=made.content, page_count=made.pages, at=context.at
     )
     return {"digest": digest, "pages": made.pages}

@@ -22,8 +22,9 @@ from typing import Any
 from sqlalchemy import select
 
 from engine.documents import numbering, register, seals
-from engine.documents.register import Document, Slot
+from engine.documents.register import Document
 from engine.documents.signature_lines import Line, insert_signature_lines
+from engine.documents.slots import Slot
 from engine.documents.templates import Template
 from engine.errors import Conflict
 from engine.service_tasks import Operation

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.clock import local
-from engine.documents import register, seals
+from engine.documents import register, seals, signatures
 from engine.errors import NotAllowed
 from engine.organisation import delegation, units
 from engine.service_tasks import Operation
@@ -41,7 +41,7 @@ def run(
         place = next((one for one in document.slots if one.slot == slot), None)
         if place is not None and place.signature is None:
             approved_by = _approved(context, authorization or {}, unit_id, name)
-            sealed += register.seal(
+            sealed += signatures.seal(
                 context.session,
                 document_id=document.id,
                 slot=slot,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.documents import register
+from engine.documents import register, signatures
 from engine.errors import Conflict, Invalid
 from engine.service_tasks import Operation
 
@@ -38,7 +38,7 @@ def run(
     for document in register.documents(context.session, ids):
         if document.revision.created_at > consent["at"]:
             raise Conflict("document-changed", f"《{document.title}》在授权之后有了改动，须重新签署。")
-    signed = register.sign(
+    signed = signatures.sign(
         context.session,
         documents=ids,
         slot=slot,
@@ -56,7 +56,7 @@ def _record(context: Operation, ids: list[int], slot: str, outcome: str, reason:
         if (place := document.slot(slot)).signature is None
     ]
     for place in open_ones:
-        register.record(
+        signatures.record(
             context.session,
             document_id=place.document_id,
             slot=slot,

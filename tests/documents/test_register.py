@@ -14,11 +14,12 @@ from sqlalchemy import event, select
 import engine.tables
 from engine import blobs
 from engine.database import Database
-from engine.documents import authority, register, seals, signing
+from engine.documents import authority, register, seals, signatures, signing
 from engine.documents.handwriting import Handwriting
 from engine.documents.package import read_package, write_package
-from engine.documents.register import Signature, Signing, Slot
 from engine.documents.signature_lines import line_id
+from engine.documents.signatures import Signing
+from engine.documents.slots import Signature, Slot
 from engine.documents.verification import verify
 from engine.errors import Conflict, Invalid, LvzeError, NotAllowed
 from engine.organisation.people import Person
@@ -79,11 +80,11 @@ def create(database: Database, **changes: Any) -> int:
         ).id
 
 
-def hand_in(database: Database, document: int, slot: str, person: int, **changes: Any) -> register.Prepared:
+def hand_in(database: Database, document: int, slot: str, person: int, **changes: Any) -> signatures.Prepared:
     with database.write() as session:
         shown = {document: register.get(session, document).digest}
         handed = Signing(**({"handwriting": signers.handwriting(person), "shown": shown} | changes))
-        return register.prepare(
+        return signatures.prepare(
             session,
             handed,
             documents=[document],
@@ -99,7 +100,7 @@ def hand_in(database: Database, document: int, slot: str, person: int, **changes
 def sign(database: Database, document: int, slot: str, person: int, **changes: Any) -> None:
     prepared = hand_in(database, document, slot, person, **changes)
     with database.write() as session:
-        register.store(session, prepared, at=AT)
+        signatures.store(session, prepared, at=AT)
 
 
 def package(database: Database, document: int) -> bytes:
@@ -120,8 +121,8 @@ def test_two_secretaries_sign(database: Database) -> None:
             ("责任单位", "李建国"),
             ("颁发单位印章", None),
         ]
-        assert register.outcome_of(session, document, "issuer") == "已签"
-        assert register.unsigned(session, [document]) == []
+        assert signatures.outcome_of(session, document, "issuer") == "已签"
+        assert signatures.unsigned(session, [document]) == []
     assert found.valid, found
     assert [(s.signer, s.capacity, s.signed_at) for s in found.signatures] == [
         ("陈志强", "书记", AT),
@@ -134,7 +135,7 @@ def test_the_picture_tells_post_and_day(database: Database) -> None:
     document = create(database)
     evening = datetime(2026, 3, 5, 18, tzinfo=UTC)  # already the next day in Shanghai
     with database.write() as session:
-        prepared = register.prepare(
+        prepared = signatures.prepare(
             session,
             Signing(
                 handwriting=signers.handwriting(), shown={document: register.get(session, document).digest}
@@ -147,7 +148,7 @@ def test_the_picture_tells_post_and_day(database: Database) -> None:
             passphrase=SECRET,
             at=evening,
         )
-        register.store(session, prepared, at=evening)
+        signatures.store(session, prepared, at=evening)
         signature = register.get(session, document).slot("issuer").signature
         assert signature and signature.image_digest and signature.handwriting_digest
         shown = blobs.get(session, signature.image_digest)
@@ -167,7 +168,7 @@ def test_the_picture_tells_post_and_day(database: Database) -> None:
     ],
 )
 def test_the_post_in_a_capacity(capacity: str, post: str) -> None:
-    assert register._post(capacity) == post
+    assert signatures._post(capacity) == post
 
 
 def test_a_third_person_has_a_picture_of_his_own_name_and_stands_last(database: Database) -> None:
@@ -182,7 +183,7 @@ def test_a_third_person_has_a_picture_of_his_own_name_and_stands_last(database: 
         sign(database, document, slot, person)
     with database.write() as session:
         seals.grant_demo(session, unit_id=1, name="中共云溪市直机关工作委员会", at=AT)
-        register.seal(
+        signatures.seal(
             session,
             document_id=document,
             slot="recipient_seal",
@@ -212,7 +213,7 @@ def test_parallel_signers_do_not_conflict(database: Database) -> None:
     first, second = hand_in(database, document, "issuer", CHEN), hand_in(database, document, "recipient", LI)
     for prepared in (second, first):
         with database.write() as session:
-            register.store(session, prepared, at=AT)
+            signatures.store(session, prepared, at=AT)
     assert [s.signer for s in verify(package(database, document)).signatures] == ["李建国", "陈志强"]
 
 
@@ -220,9 +221,9 @@ def test_of_two_at_once_one_wins(database: Database) -> None:
     document = create(database)
     prepared = [hand_in(database, document, "issuer", CHEN) for _ in range(2)]
     with database.write() as session:
-        register.store(session, prepared[0], at=AT)
+        signatures.store(session, prepared[0], at=AT)
     with pytest.raises(Conflict) as caught, database.write() as session:
-        register.store(session, prepared[1], at=AT)
+        signatures.store(session, prepared[1], at=AT)
     assert caught.value.code == "already-signed"
     with pytest.raises(Conflict, match="已有签署结果"):
         hand_in(database, document, "issuer", LI)
@@ -249,11 +250,11 @@ def test_a_revision_voids_what_was_signed_before(database: Database) -> None:
     with database.write() as session:
         register.add_revision(session, document, base=revised(), reason="退回后修改了责任人", at=AT)
     with pytest.raises(Conflict) as caught, database.write() as session:
-        register.store(session, late, at=AT)
+        signatures.store(session, late, at=AT)
     assert caught.value.code == "document-changed"
     assert package(database, document) == revised()
     with database.read() as session:
-        assert [s.slot for s in register.unsigned(session, [document])] == ["issuer", "recipient"]
+        assert [s.slot for s in signatures.unsigned(session, [document])] == ["issuer", "recipient"]
         kept = session.scalars(select(Signature)).one()
         assert kept.voided_at == AT and kept.void_reason == "退回后修改了责任人"
     sign(database, document, "issuer", CHEN)
@@ -279,7 +280,7 @@ def test_a_paper_signature_counts_and_is_no_cryptographic_one(database: Database
         assert signature and not signature.is_electronic
         assert (signature.outcome, signature.attested_by_id, signature.certificate_id) == ("已签", 3, None)
         assert blobs.get(session, signature.scan_digest or "") == b"%PDF-1.7 scan"
-        assert [s.slot for s in register.unsigned(session, [document])] == ["recipient"]
+        assert [s.slot for s in signatures.unsigned(session, [document])] == ["recipient"]
     assert package(database, document) == signers.letter()
 
 
@@ -302,7 +303,7 @@ def test_a_paper_signature_counts_and_is_no_cryptographic_one(database: Database
 )
 def test_what_is_missing_is_said_beside_its_field(handed: dict[str, Any], field: str, tmp_path: Path) -> None:
     with pytest.raises(Invalid) as caught:
-        register._check(Signing(**({"handwriting": signers.handwriting()} | handed)), CHEN)
+        signatures._check(Signing(**({"handwriting": signers.handwriting()} | handed)), CHEN)
     assert set(caught.value.errors) == {field}
 
 
@@ -310,7 +311,7 @@ def test_other_outcomes(database: Database) -> None:
     document = create(database)
     sign(database, document, "issuer", CHEN, outcome="无法签", handwriting=None, reason="住院", witness=LI)
     with database.write() as session:
-        register.record(
+        signatures.record(
             session,
             document_id=document,
             slot="recipient",
@@ -322,14 +323,14 @@ def test_other_outcomes(database: Database) -> None:
     with database.read() as session:
         shown = register.get(session, document)
         assert [s.signature.outcome for s in shown.slots[:2] if s.signature] == ["无法签", "逾期"]
-        assert [s.slot for s in register.unsigned(session, [document])] == ["issuer", "recipient"]
+        assert [s.slot for s in signatures.unsigned(session, [document])] == ["issuer", "recipient"]
 
 
 def test_a_batch_is_signed_later_as_it_was_agreed(database: Database) -> None:
     letters = [create(database) for _ in range(3)]
     sign(database, letters[0], "issuer", CHEN)
     with database.write() as session:
-        agreed = register.prepare(
+        agreed = signatures.prepare(
             session,
             Signing(handwriting=signers.handwriting()),
             documents=[],
@@ -340,7 +341,7 @@ def test_a_batch_is_signed_later_as_it_was_agreed(database: Database) -> None:
             passphrase=SECRET,
             at=AT,
         )
-        register.store(session, agreed, at=AT)
+        signatures.store(session, agreed, at=AT)
     from engine import values
 
     authorization = values.loads(values.dumps(agreed.authorization))
@@ -353,8 +354,8 @@ def test_a_batch_is_signed_later_as_it_was_agreed(database: Database) -> None:
             "passphrase": SECRET,
             "at": later,
         }
-        assert register.sign(session, **given) == 2
-        assert register.sign(session, **given) == 0, "a repeated job signs nothing twice"
+        assert signatures.sign(session, **given) == 2
+        assert signatures.sign(session, **given) == 0, "a repeated job signs nothing twice"
     for letter in letters:
         assert verify(package(database, letter)).valid
 
@@ -372,15 +373,15 @@ def test_a_seal_is_put_on_and_registered(database: Database) -> None:
         "at": AT,
     }
     with database.write() as session:
-        assert not register.seal(session, **given), "no seal, nothing sealed"
+        assert not signatures.seal(session, **given), "no seal, nothing sealed"
         seals.grant_demo(session, unit_id=1, name="中共云溪市直机关工作委员会", at=AT)
         assert seals.owners(session, [1, 2], at=AT) == {1}
-        assert register.seal(session, **given)
+        assert signatures.seal(session, **given)
         assert [(u.document_id, u.person_id, u.reason) for u in seals.uses(session, 1)] == [
             (document, CHEN, "印发责任书")
         ]
     with pytest.raises(Conflict), database.write() as session:
-        register.seal(session, **given)
+        signatures.seal(session, **given)
     sign(database, document, "issuer", CHEN)
     found = verify(package(database, document))
     assert found.valid and [s.signer for s in found.signatures] == ["中共云溪市直机关工作委员会", "陈志强"]
@@ -404,7 +405,7 @@ def test_a_void_document_is_neither_signed_nor_changed(database: Database) -> No
             database, lambda s: register.add_revision(s, document, base=revised(), reason="x", at=AT)
         ),
         lambda: _in(database, lambda s: register.void(s, document, reason="再次", at=AT)),
-        lambda: _in(database, lambda s: register.store(s, late, at=AT)),
+        lambda: _in(database, lambda s: signatures.store(s, late, at=AT)),
     ):
         with pytest.raises(LvzeError) as caught:
             attempt()
@@ -420,7 +421,7 @@ def test_storing_takes_three_statements(database: Database) -> None:
     letters = [create(database) for _ in range(5)]
     with database.write() as session:
         shown = {d.id: d.digest for d in register.documents(session, letters)}
-        prepared = register.prepare(
+        prepared = signatures.prepare(
             session,
             Signing(handwriting=signers.handwriting(), shown=shown),
             documents=letters,
@@ -434,7 +435,7 @@ def test_storing_takes_three_statements(database: Database) -> None:
     said: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *a: said.append(a[2]))
     with database.write() as session:
-        register.store(session, prepared, at=AT)
+        signatures.store(session, prepared, at=AT)
     said = [statement for statement in said if not statement.startswith(("BEGIN", "PRAGMA"))]
     assert len(said) <= 3, said
     said.clear()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine import Handwriting, Invalid, NotAllowed, ProcessEngine, Signing, assignment
 from engine.database import Database
-from engine.documents import register
+from engine.documents import register, slots
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.templates import Template
 from engine.organisation import delegation, posts
@@ -48,7 +48,7 @@ def opened(
     with database.write() as session:
         document = register.create(
             session, instance_id=None, kind="责任书", title="责任书", unit_id=None, template_digest="", data={},
-            base=base, slots=[register.Slot(slot, "颁发单位")], at=NOW,
+            base=base, slots=[slots.Slot(slot, "颁发单位")], at=NOW,
         )  # fmt: skip
         signing = Signing(way="纸质", scan=b"%PDF-1.7", shown={document.id: document.digest})
         number = document.id
@@ -207,7 +207,7 @@ def test_the_signer_signed_and_the_clerk_attests(
     (second,) = (i for i, s in enumerate(counts.statements) if i and s.startswith("SELECT work_item.id"))
     assert len(counts.statements[second:]) <= 10, "\n".join(s[:200] for s in counts.statements[second:])
     with database.read() as session:
-        (signature,) = session.scalars(select(register.Signature))
+        (signature,) = session.scalars(select(slots.Signature))
     assert (signature.person_id, signature.signer, signature.attested_by_id) == (
         world.secretary,
         "许长林",
@@ -254,7 +254,7 @@ def test_a_deputy_by_delegation_signs_on_paper_too(
     assert [one.person_id for one in view.signers] == [world.secretary, world.other]
     engine.complete(desk.item, by=world.clerk, signature=replace(desk.signing, signer=world.other))
     with database.read() as session:
-        (signature,) = session.scalars(select(register.Signature))
+        (signature,) = session.scalars(select(slots.Signature))
     assert (signature.signer, signature.capacity) == ("丁一凡", "中共云岭市林业局委员会书记（代）")
 
 

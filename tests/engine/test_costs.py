@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from engine import ProcessEngine
 from engine.database import Database
-from engine.documents import authority, register
+from engine.documents import authority, register, signatures, slots
 from engine.documents.handwriting import Handwriting
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.templates import Template
@@ -193,7 +193,7 @@ def test_a_signature_adds_what_it_stores(
         for number in range(2):
             document = register.create(
                 session, instance_id=None, kind="责任书", title=f"责任书{number}", unit_id=None, template_digest="",
-                data={}, base=base, slots=[register.Slot(slot, "颁发单位")], at=NOW,
+                data={}, base=base, slots=[slots.Slot(slot, "颁发单位")], at=NOW,
             )  # fmt: skip
             shown[document.id] = document.digest
     sign = [
@@ -202,7 +202,7 @@ def test_a_signature_adds_what_it_stores(
     ]
     xml = draw("p", start(), *sign, end(), path("start", *(f"签{d}" for d in shown), "end"))
     begin(engine, xml, world.member)
-    signing = register.Signing(
+    signing = signatures.Signing(
         handwriting=Handwriting([[[10, 10], [200, 60], [40, 90], [220, 20]]]), shown=shown
     )
     for document in shown:  # the first signature also issues the signer's certificate

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from engine import Conflict, Handwriting, ProcessEngine, Signing, values
 from engine.database import Database
-from engine.documents import register
+from engine.documents import slots
 from engine.documents.templates import Template
 from tests.documents.samples import LETTER, template
 from tests.engine.conftest import World
@@ -109,7 +109,7 @@ def test_a_signature_given_on_the_way_is_void_and_given_anew(
     again = sign(engine, world)
     assert again == document
     with database.read() as session:
-        rows = session.scalars(select(register.Signature).order_by(register.Signature.id)).all()
+        rows = session.scalars(select(slots.Signature).order_by(slots.Signature.id)).all()
         assert [one.voided_by_id for one in rows] == [world.secretary, None]
     (report,) = engine.verify(engine.document_file(document, by=world.secretary)).signatures
     assert report.valid and report.voided is None

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from engine import Conflict, Invalid, NotAllowed, NotFound, Settings
-from engine.documents import register, seals
+from engine.documents import register, seals, signatures
 from engine.organisation import delegation
 from engine.service_tasks import Operation, lookup, notify, number, publish, render, seal, sign
 from engine.shipped import DOC_TEMPLATES
@@ -127,9 +127,9 @@ def test_a_batch_is_signed_once(operation: Operation, world: World) -> None:
     result = rendered(operation, world, template="责任书.docx", each=each, kind="责任书")
     assert [item["n"] for item in result["items"]] == [1, 2]
     documents = result["documents"]
-    consent = register.prepare(
+    consent = signatures.prepare(
         operation.session,
-        register.Signing(handwriting=handwriting("林思远")),
+        signatures.Signing(handwriting=handwriting("林思远")),
         documents=[],
         slot="issuer",
         capacity="书记",
@@ -138,7 +138,7 @@ def test_a_batch_is_signed_once(operation: Operation, world: World) -> None:
         passphrase=operation.settings.passphrase,
         at=MORNING,
     )
-    register.store(operation.session, consent, at=MORNING)
+    signatures.store(operation.session, consent, at=MORNING)
     task = {"签名": consent.authorization}
     assert sign.run(operation, documents=documents, slot="issuer", authorization=task) == {"signed": 2}
     operation.session.expire_all()

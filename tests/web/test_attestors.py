@@ -11,7 +11,7 @@ import pytest
 
 from engine import ProcessEngine
 from engine.database import Database
-from engine.documents import register
+from engine.documents import register, slots
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.templates import Template
 from engine.organisation import posts
@@ -29,7 +29,7 @@ def instance(engine: ProcessEngine, database: Database, world: World) -> int:
         posts.appoint(session, world.branch, "党务干事", world.other, from_on=date(2020, 1, 1))
         document = register.create(
             session, instance_id=None, kind="责任书", title="2026年度责任书", unit_id=None, template_digest="", data={},
-            base=insert_signature_lines(compiled.fill(LETTER), [Line(slot)]), slots=[register.Slot(slot, "责任单位")],
+            base=insert_signature_lines(compiled.fill(LETTER), [Line(slot)]), slots=[slots.Slot(slot, "责任单位")],
             at=NOW,
         )  # fmt: skip
         number = document.id
