@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parseaddr
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -28,6 +29,7 @@ class Settings:
     :ivar secret_key: signs sessions; at least 32 characters
     :ivar passphrase: encrypts private keys at rest
     :ivar port: TCP port of ``lvze serve``, on loopback
+    :ivar public_url: the address under which strangers reach the pages, without a slash at the end; printed on documents
     :ivar workers: threads that run jobs inside the server; 0 leaves them to ``lvze worker``
     :ivar undo: what leaves the house waits so long, so that the step before it can be taken back
     :ivar smtp: the mail server; None: no mail is sent
@@ -50,6 +52,7 @@ class Settings:
     http_allow: AllowList = NOWHERE
     webhook_secret: str = ""
     office_hours: Hours = DEFAULT
+    public_url: str = "http://127.0.0.1:8168"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -68,13 +71,14 @@ class Settings:
             raise SettingsError(
                 "database-url", "LVZE_DATABASE_URL 不是数据库地址，应形如 sqlite:///路径 或 postgresql://…"
             ) from None
+        host, port = environ.get("LVZE_HOST", "127.0.0.1"), _number(environ, "LVZE_PORT", 8168, 1, 65535)
         return cls(
             home=home,
             database_url=url,
             secret_key=_secret(environ, home, "LVZE_SECRET_KEY", "secret-key"),
             passphrase=_secret(environ, home, "LVZE_PASSPHRASE", "passphrase"),
-            host=environ.get("LVZE_HOST", "127.0.0.1"),
-            port=_number(environ, "LVZE_PORT", 8168, 1, 65535),
+            host=host,
+            port=port,
             workers=_number(environ, "LVZE_WORKERS", 2, 0, 64),
             undo=timedelta(seconds=_number(environ, "LVZE_UNDO_SECONDS", 10, 0, 3600)),
             smtp=_smtp(environ),
@@ -82,6 +86,7 @@ class Settings:
             http_allow=_http_allow(environ),
             webhook_secret=_secret(environ, home, "LVZE_WEBHOOK_SECRET", "webhook-secret"),
             office_hours=_office_hours(environ),
+            public_url=_public_url(environ, host, port),
         )
 
 
@@ -146,6 +151,25 @@ def _office_hours(environ: Mapping[str, str]) -> Hours:
         raise SettingsError(
             "setting", f"LVZE_OFFICE_HOURS 应是先后不重叠的时段，如 {OFFICE_HOURS}，现在是“{text}”。"
         ) from None
+
+
+def _public_url(environ: Mapping[str, str], host: str, port: int) -> str:
+    text = environ.get("LVZE_PUBLIC_URL", "").strip().rstrip("/")
+    if not text:
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.query or parts.fragment or parts.username is not None or not text.isprintable():
+        raise SettingsError(
+            "setting",
+            f"LVZE_PUBLIC_URL 应是群众打开本系统的网址，形如 https://lvze.example.org，现在是“{text}”。",
+        )
+    if len(text) > 100 or " " in text:
+        raise SettingsError("setting", "LVZE_PUBLIC_URL 不能有空格，不能超过 100 个字符：它要印成二维码。")
+    return text
 
 
 def _secret(environ: Mapping[str, str], home: Path, name: str, file: str) -> str:

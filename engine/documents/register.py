@@ -31,6 +31,7 @@ class Document(Table):
     """An official document. A letter's identity is what its process keys it by: year, issuer and recipient.
 
     :ivar number: 发文字号, where the kind has one
+    :ivar code: 验真码, printed on it; NULL for what was issued before there were any
     :ivar data: what the template was filled with
     :ivar element_id: the service task that rendered it
     :ivar replaces_id: the document in whose place this one was issued (换签)
@@ -40,6 +41,7 @@ class Document(Table):
     __table_args__ = (
         Index("ix_document_instance", "instance_id"),
         Index("ix_document_unit", "unit_id", "created_at"),
+        Index("uq_document_code", "code", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -48,6 +50,7 @@ class Document(Table):
     kind: Mapped[str] = mapped_column(String(60))
     title: Mapped[str] = mapped_column(String(250))
     number: Mapped[str | None] = mapped_column(String(60))
+    code: Mapped[str | None] = mapped_column(String(16))
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     template_digest: Mapped[str] = mapped_column(String(64))
     data: Mapped[Any] = mapped_column(Values)
@@ -96,6 +99,7 @@ def create(
     base: bytes,
     slots: Sequence[Slot],
     number: str | None = None,
+    code: str | None = None,
     replaces_id: int | None = None,
     at: datetime,
 ) -> Document:
@@ -111,6 +115,7 @@ def create(
         kind=kind,
         title=title,
         number=number,
+        code=code,
         unit_id=unit_id,
         template_digest=template_digest,
         data=data,

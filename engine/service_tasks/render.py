@@ -5,6 +5,8 @@ Inputs for one document: ``template`` (file name), ``kind``, ``title``, ``data``
 (发文字号). For many: ``template``, ``kind`` and ``each``, a list of objects with ``title``, ``data``, ``slots``, ``unit`` and ``item``.
 A 印章 slot of a unit that owns no seal is left out.
 
+The template also gets ``验真`` {码, 网址}: the document's code, which a new revision keeps.
+
 ``replaces``: what an earlier round rendered (ids or null). A document of the same title gets a new revision, which voids the
 signatures on the former one; those that no longer occur are void.
 
@@ -21,7 +23,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from engine.documents import numbering, register, seals
+from engine.documents import codes, numbering, register, seals
 from engine.documents.register import Document
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.slots import Slot
@@ -39,6 +41,7 @@ class _Rendered:
     unit_id: int | None
     slots: list[Slot]
     base: bytes
+    code: str
 
 
 def prepare(context: Operation, *, template: str, **inputs: Any) -> list[_Rendered]:
@@ -47,7 +50,8 @@ def prepare(context: Operation, *, template: str, **inputs: Any) -> list[_Render
     :raises Invalid: a field that the template needs is missing, or a slot has no place in it
     """
     compiled = Template.load(context.loaded.templates[template])
-    return [_render(context, compiled, wanted) for wanted in _wanted(inputs)]
+    former = {document.title: document for document in _former(context, inputs.get("replaces"))}
+    return [_render(context, compiled, wanted, former) for wanted in _wanted(inputs)]
 
 
 def _wanted(inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -55,7 +59,9 @@ def _wanted(inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [inputs] if each is None else each
 
 
-def _render(context: Operation, template: Template, wanted: Mapping[str, Any]) -> _Rendered:
+def _render(
+    context: Operation, template: Template, wanted: Mapping[str, Any], former: Mapping[str, Document]
+) -> _Rendered:
     asked = wanted.get("slots") or []
     units = {int(slot["unit"]) for slot in asked if slot.get("unit") is not None}
     sealed = seals.owners(context.session, units, at=context.at)
@@ -70,16 +76,28 @@ def _render(context: Operation, template: Template, wanted: Mapping[str, Any]) -
         for slot in asked
         if slot.get("kind") != "印章" or int(slot["unit"]) in sealed
     ]
-    data = wanted.get("data") or {}
+    title = str(wanted.get("title") or "")
+    code = _revised(former.get(title), slots) or codes.draw()
+    data = {**(wanted.get("data") or {}), "验真": codes.for_template(code, context.settings.public_url)}
     lines = [Line(slot.slot, suggested_title=slot.capacity or slot.label) for slot in slots]
     unit = wanted.get("unit")
     return _Rendered(
-        title=str(wanted.get("title") or ""),
+        title=title,
         data=data,
         unit_id=None if unit is None else int(unit),
         slots=slots,
         base=insert_signature_lines(template.fill(data), lines),
+        code=code,
     )
+
+
+def _revised(former: Document | None, slots: list[Slot]) -> str | None:
+    """The code of the document of which this is a new revision."""
+    return former.code if former is not None and _same_places(former, slots) else None
+
+
+def _same_places(former: Document, slots: list[Slot]) -> bool:
+    return [slot.slot for slot in former.slots] == [slot.slot for slot in slots]
 
 
 def run(
@@ -129,8 +147,8 @@ def _enter(
     renews: Any,
 ) -> Document:
     session, at = context.session, context.at
-    if former is not None and [slot.slot for slot in former.slots] == [slot.slot for slot in rendered.slots]:
-        former.data = rendered.data
+    if former is not None and _same_places(former, rendered.slots):
+        former.data, former.code = rendered.data, rendered.code
         try:
             register.add_revision(session, former.id, base=rendered.base, reason=REASON, at=at)
         except Conflict as conflict:
@@ -150,6 +168,7 @@ def _enter(
         base=rendered.base,
         slots=rendered.slots,
         number=number,
+        code=rendered.code,
         replaces_id=former.id if former is not None else None if renews is None else int(renews),
         at=at,
     )
