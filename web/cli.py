@@ -437,7 +437,7 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
     output.write_bytes(content)
     if pdf is not None:
         with Renderer() as renderer:
-            pdf.write_bytes(renderer.render(content))
+            pdf.write_bytes(renderer.render(content).pdf)
 
 
 @main.command()
@@ -610,7 +610,7 @@ def _check_rendering() -> str:
         raise Refusal(f"缺少字体 {missing[0]} 等 {len(missing)} 个文件，请运行 make setup。")
     template = next(DOC_TEMPLATES.glob("承诺书.docx"))
     with Renderer() as renderer:
-        return f"样张 {len(renderer.render(template.read_bytes())) // 1024} KB"
+        return f"样张 {len(renderer.render(template.read_bytes()).pdf) // 1024} KB"
 
 
 def _check_calendar() -> str:

@@ -55,6 +55,8 @@ table{border-collapse:collapse;table-layout:fixed}
 
 Properties = dict[str, Any]
 
+KEY = "data-key"  # attribute of what has a place on the page: p0, t0, line:{GUID}
+
 
 def to_html(content: bytes) -> str:
     """The page. Pictures are inside as data: nothing outside is referred to.
@@ -366,6 +368,7 @@ class _Converter:
     parts: Mapping[str, bytes]
     pictures: Mapping[str, bytes]
     classes: dict[str, str] = field(default_factory=dict)
+    keys: dict[etree._Element, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.styles = _Styles(self._xml("word/styles.xml", f"<w:styles xmlns:w='{W[1:-1]}'/>"))
@@ -377,7 +380,10 @@ class _Converter:
 
     def page(self) -> str:
         place = self._place("word/document.xml")
-        body = parse_xml(self.parts[place.part]).find(W + "body")
+        document = parse_xml(self.parts[place.part])
+        body = document.find(W + "body")
+        for kind in ("p", "tbl"):
+            self.keys |= {found: f"{kind[0]}{n}" for n, found in enumerate(document.iter(W + kind))}
         section = body.find(W + "sectPr") if body is not None else None
         if body is None or section is None:
             raise Invalid("not-a-docx", "Word 文档没有正文或页面设置，请在 Word 中重新保存。")
@@ -441,6 +447,10 @@ class _Converter:
     def _class(self, css: str) -> str:
         return self.classes.setdefault(css, f"c{len(self.classes)}")
 
+    def _key(self, element: etree._Element) -> str:
+        """Names the element, so that its place on the page can be told."""
+        return f' {KEY}="{self.keys[element]}"' if element in self.keys else ""
+
     def _blocks(self, parent: etree._Element, place: _Place) -> str:
         out = []
         for element in parent:
@@ -477,7 +487,7 @@ class _Converter:
             css += ";break-after:page"
         level = paragraph.get("outline", 9)
         tag = f"h{level + 1}" if level < 6 else "p"
-        return f'<{tag} class="{self._class(css)}">{content}</{tag}>'
+        return f'<{tag} class="{self._class(css)}"{self._key(element)}>{content}</{tag}>'
 
     def _runs(self, element: etree._Element, inherited: Properties, place: _Place) -> str:
         out, stage, code = [], "", ""  # stage of a field: its code, or the result that Word last saw
@@ -563,6 +573,7 @@ class _Converter:
         style = {key.strip(): value.strip() for key, _, value in declarations}
         width, height = _length(style.get("width", "")), _length(style.get("height", ""))
         data, line = shape.find(V + "imagedata"), shape.find(O + "signatureline")
+        key = "" if line is None else f"line:{line.get('id', '')}"
         if line is not None:
             image = self.pictures.get(line.get("id", ""), b"")
         elif data is not None:
@@ -570,12 +581,12 @@ class _Converter:
         else:
             return ""
         if style.get("position") != "absolute":
-            return _image(image, width, height)
+            return _image(image, width, height, key=key)
         left = _length(style.get("margin-left", style.get("left", "")))
         if style.get("mso-position-horizontal-relative", "text") in ("text", "margin", "column"):
             left -= place.left
         top = _length(style.get("margin-top", style.get("top", "")))
-        return _image(image, width, height, (left, top, style.get("z-index", "").startswith("-")))
+        return _image(image, width, height, (left, top, style.get("z-index", "").startswith("-")), key)
 
     # -- tables
 
@@ -635,7 +646,7 @@ class _Converter:
         margin = {"center": "0 auto", "right": "0 0 0 auto"}.get(_value(_find(properties, "jc")), "0")
         css = self._class(f"width:{_points(total)};margin:{margin}")
         body = f"<thead>{''.join(out[:head])}</thead>{''.join(out[head:])}" if head else "".join(out)
-        table = f'<table class="{css}"><colgroup>{columns}</colgroup>{body}</table>'
+        table = f'<table class="{css}"{self._key(element)}><colgroup>{columns}</colgroup>{body}</table>'
         floating = _find(properties, "tblpPr")
         if _value(floating, "tblpYSpec") == "bottom":
             return f'<div class="bottom">{table}</div>'
@@ -678,19 +689,21 @@ def _each_run(element: etree._Element) -> Iterator[etree._Element]:
 
 
 def _image(
-    content: bytes, width: float, height: float, place: tuple[float, float, bool] | None = None
+    content: bytes, width: float, height: float, place: tuple[float, float, bool] | None = None, key: str = ""
 ) -> str:
     """:param width: in points, as the others
-    :param place: distance from the paragraph's left and top edge, and whether it lies behind the text"""
+    :param place: distance from the paragraph's left and top edge, and whether it lies behind the text
+    :param key: what its place on the page is told by"""
     kind = next((kind for magic, kind in _PICTURES.items() if content.startswith(magic)), None)
     css = f"width:{width:g}pt;height:{height:g}pt;"
+    key = f' {KEY}="{html.escape(key)}"' if key else ""
     if place is not None:
         left, top, behind = place
         css += f"position:absolute;left:{left:g}pt;top:{top:g}pt;z-index:{-1 if behind else 5};"
     if kind is None:
-        return "" if place else f'<span style="display:inline-block;{css}"></span>'
+        return "" if place and not key else f'<span{key} style="display:inline-block;{css}"></span>'
     data = base64.b64encode(content).decode()
-    return f'<img alt="" style="{css}object-fit:contain" src="data:{kind};base64,{data}">'
+    return f'<img{key} alt="" style="{css}object-fit:contain" src="data:{kind};base64,{data}">'
 
 
 def _offset(position: etree._Element | None) -> float:

@@ -7,6 +7,7 @@ reach, and is killed and replaced when it breaks one. The server has many thread
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import re
@@ -16,11 +17,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple
 
 from engine.documents import fonts
-from engine.documents.docx import to_html
+from engine.documents.docx import KEY, to_html
 from engine.errors import Invalid
 
 MAX_MEMORY = (
@@ -34,10 +36,49 @@ START = (
 )
 
 _HEADER = struct.Struct(">BQ")  # kind of message, length of what follows
+_LENGTH = struct.Struct(">Q")
 _OK, _INVALID, _FAILED = 0, 1, 2
 
 
-def to_pdf(docx: bytes) -> bytes:
+class Place(NamedTuple):
+    """Where something stands: millimetres from the page's upper left corner.
+
+    :ivar key: ``p<N>`` the N-th paragraph (``w:p``) of word/document.xml, from 0, one place a line; ``t<N>`` the N-th table, one
+        a page; ``line:{GUID}`` a signature line or the place of a seal, signed or not
+    :ivar page: from 1
+    """
+
+    key: str
+    page: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A document as it is printed.
+
+    :ivar pages: how many
+    """
+
+    pdf: bytes
+    pages: int
+    places: tuple[Place, ...]
+
+    def packed(self) -> bytes:
+        head = json.dumps([self.pages, self.places]).encode()
+        return _LENGTH.pack(len(head)) + head + self.pdf
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> Rendered:
+        start = _LENGTH.size + _LENGTH.unpack_from(content)[0]
+        pages, places = json.loads(content[_LENGTH.size : start])
+        return cls(content[start:], pages, tuple(Place(*place) for place in places))
+
+
+def to_pdf(docx: bytes) -> Rendered:
     """The PDF of a .docx, in this process. Equal input gives equal bytes. Imports WeasyPrint at the first call.
 
     :raises Invalid: ``not-a-docx``, ``document-too-big``, ``bad-picture``
@@ -62,8 +103,8 @@ class Renderer:
             self._idle.put(None)
         self._closed = threading.Event()
 
-    def render(self, docx: bytes, *, timeout: float = 20) -> bytes:
-        """The PDF. Waits for a worker to be free.
+    def render(self, docx: bytes, *, timeout: float = 20) -> Rendered:
+        """The PDF, and what stands where on it. Waits for a worker to be free.
 
         :param timeout: seconds that the rendering itself may take
         :raises Invalid: ``not-a-docx``, ``document-too-big``, ``bad-picture``; ``render-limit`` when it took too long or too much memory
@@ -143,7 +184,7 @@ class _Worker:
             if stream is not None:
                 stream.close()
 
-    def render(self, docx: bytes, timeout: float) -> bytes:
+    def render(self, docx: bytes, timeout: float) -> Rendered:
         assert self._process.stdin is not None
         deadline = time.monotonic() + timeout
         self._served += 1
@@ -155,7 +196,7 @@ class _Worker:
             raise _Broken("转换程序已退出") from None
         kind, content = self._receive(deadline)
         if kind == _OK:
-            return content
+            return Rendered.unpacked(content)
         if kind == _INVALID:
             code, _, message = content.decode().partition("\n")
             raise Invalid(code, message)
@@ -199,7 +240,7 @@ def main() -> None:
     while header := requests.read(_HEADER.size):
         docx = requests.read(_HEADER.unpack(header)[1])
         try:
-            _answer(answers, _OK, to_pdf(docx))
+            _answer(answers, _OK, to_pdf(docx).packed())
         except Invalid as error:
             _answer(answers, _INVALID, f"{error.code}\n{error}".encode())
         except MemoryError:
@@ -216,10 +257,10 @@ def _answer(stream: BinaryIO, kind: int, content: bytes) -> None:
 
 
 _lock = threading.Lock()
-_ready: list[Callable[[str], bytes]] = []
+_ready: list[Callable[[str], Rendered]] = []
 
 
-def _printer() -> Callable[[str], bytes]:
+def _printer() -> Callable[[str], Rendered]:
     """HTML -> PDF. WeasyPrint is imported late: it takes most of a second, and only workers need it."""
     with _lock:
         if not _ready:
@@ -227,7 +268,7 @@ def _printer() -> Callable[[str], bytes]:
     return _ready[0]
 
 
-def _make_printer() -> Callable[[str], bytes]:
+def _make_printer() -> Callable[[str], Rendered]:
     fonts.use()
     import logging
 
@@ -265,18 +306,49 @@ def _make_printer() -> Callable[[str], bytes]:
     _keep_pitch()
     fetcher, configuration = DataOnly(), FontConfiguration()
 
-    def render(page: str) -> bytes:
+    def render(page: str) -> Rendered:
         failures.pictures = 0
         document = weasyprint.HTML(string=page, url_fetcher=fetcher).render(font_config=configuration)
         if failures.pictures:
             raise Invalid("bad-picture", "文档中有图片无法读取或过大，请换用较小的 PNG 或 JPEG 图片。")
         pdf: bytes = document.write_pdf(pdf_identifier=b"lvze")
-        return pdf
+        return Rendered(pdf, len(document.pages), tuple(_places(document)))
 
     # The first page loads the fonts and their coverage; better now than while somebody waits.
     names = "".join(f"<p style=\"font-family:'{style.names[0]}'\">公文2026</p>" for style in fonts.STYLES)
     render(f"<html lang=zh-CN>{names}")
     return render
+
+
+_MM = 25.4 / 96  # millimetres of a CSS pixel
+
+
+def _places(document: Any) -> Iterator[Place]:
+    """From the box tree of WeasyPrint: a line of text a place; the whole box of what has no lines."""
+    from weasyprint.formatting_structure import boxes
+
+    def walk(box: Any, number: int, above: str) -> Iterator[Place]:
+        key = (
+            box.element.get(KEY, "") if box.element is not None and not isinstance(box, boxes.TextBox) else ""
+        )
+        children = getattr(box, "children", ())
+        if key and key != above:
+            lines = [child for child in children if isinstance(child, boxes.LineBox)] or [box]
+            for line in lines:
+                # a line's box is as wide as its column
+                yield Place(
+                    key,
+                    number,
+                    round(line.position_x * _MM, 3),
+                    round(line.position_y * _MM, 3),
+                    round(line.margin_width() * _MM, 3),
+                    round(line.margin_height() * _MM, 3),
+                )
+        for child in children:
+            yield from walk(child, number, key or above)
+
+    for number, page in enumerate(document.pages, 1):
+        yield from walk(page._page_box, number, "")
 
 
 _HAN = re.compile("[\u2014\u2018-\u201d\u2026\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")

@@ -8,10 +8,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 from engine.blobs import digest_of
 from engine.documents import pages
-from engine.documents.pdf import Renderer
+from engine.documents.pdf import Rendered, Renderer
+
+_Made = TypeVar("_Made", Rendered, bytes)
 
 
 class Previews:
@@ -20,12 +23,15 @@ class Previews:
     def __init__(self, renderer: Renderer, size: int = 64_000_000) -> None:
         self._renderer = renderer
         self._size = size
-        self._made: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._made: OrderedDict[tuple[str, int], Rendered | bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def pdf(self, docx: bytes) -> bytes:
+    def rendered(self, docx: bytes) -> Rendered:
         """:raises Invalid: the document is beyond the renderer's limits"""
         return self._remembered((digest_of(docx), 0), lambda: self._renderer.render(docx))
+
+    def pdf(self, docx: bytes) -> bytes:
+        return self.rendered(docx).pdf
 
     def page(self, docx: bytes, number: int) -> bytes:
         """A page as PNG, from 1.
@@ -35,16 +41,20 @@ class Previews:
         return self._remembered((digest_of(docx), number), lambda: pages.page_picture(self.pdf(docx), number))
 
     def page_count(self, docx: bytes) -> int:
-        return pages.page_count(self.pdf(docx))
+        return self.rendered(docx).pages
 
-    def _remembered(self, key: tuple[str, int], make: Callable[[], bytes]) -> bytes:
+    def _remembered(self, key: tuple[str, int], make: Callable[[], _Made]) -> _Made:
         with self._lock:
             if key in self._made:
                 self._made.move_to_end(key)
-                return self._made[key]
+                return cast(_Made, self._made[key])
         made = make()
         with self._lock:
             self._made[key] = made
-            while sum(map(len, self._made.values())) > self._size and len(self._made) > 1:
+            while sum(map(_size, self._made.values())) > self._size and len(self._made) > 1:
                 self._made.popitem(last=False)
         return made
+
+
+def _size(made: Rendered | bytes) -> int:
+    return len(made if isinstance(made, bytes) else made.pdf)

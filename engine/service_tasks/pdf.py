@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.documents import pages, register, revisions
+from engine.documents import register, revisions
 from engine.service_tasks import Operation
 
 
@@ -24,8 +24,8 @@ class _Made:
 def prepare(context: Operation, *, document: Any) -> _Made:
     """:raises Invalid: the document takes too long or too much memory to render"""
     found = register.get(context.session, int(document))
-    content = context.renderer.render(register.package(context.session, found))
-    return _Made(found.revision.id, content, pages.page_count(content))
+    rendered = context.renderer.render(register.package(context.session, found))
+    return _Made(found.revision.id, rendered.pdf, rendered.pages)
 
 
 def run(context: Operation, *, document: Any) -> dict[str, Any]:

@@ -22,9 +22,11 @@ import pytest
 from PIL import Image
 
 from engine.documents import pdf
+from engine.documents.docx import W
+from engine.documents.package import parse_xml, read_package
 from engine.documents.pages import page_count
-from engine.documents.pdf import Renderer
-from engine.documents.signature_lines import Line, insert_signature_lines
+from engine.documents.pdf import Place, Renderer
+from engine.documents.signature_lines import Line, insert_signature_lines, line_id
 from engine.documents.templates import Template
 from engine.errors import Invalid
 from tests.documents.samples import LETTER, SAMPLES, template
@@ -70,7 +72,7 @@ def heights(content: bytes, page: int) -> list[float]:
 
 
 def test_full_page_has_22_lines_of_28_characters(renderer: Renderer) -> None:
-    content = renderer.render(filled("印发通知", 正文="中" * 28 * 60))
+    content = renderer.render(filled("印发通知", 正文="中" * 28 * 60)).pdf
     page = lines(content, 2)
     assert len(page) == 22
     assert {len(line) for line in page} == {28}
@@ -78,13 +80,13 @@ def test_full_page_has_22_lines_of_28_characters(renderer: Renderer) -> None:
 
 def test_lines_keep_their_pitch_whatever_fonts_they_mix(renderer: Renderer) -> None:
     line = "中《办法》“168”中〔2026〕第3号祎赟中"
-    content = renderer.render(filled("印发通知", 正文=line * 60))
+    content = renderer.render(filled("印发通知", 正文=line * 60)).pdf
     distances = heights(content, 2)
     assert len(distances) == 21 and all(distance == pytest.approx(28.95, abs=0.3) for distance in distances)
 
 
 def test_full_lines_reach_both_edges(renderer: Renderer) -> None:
-    content = renderer.render(filled("印发通知", 正文="中，" * 13 + "中”中。" * 100))
+    content = renderer.render(filled("印发通知", 正文="中，" * 13 + "中”中。" * 100)).pdf
     text = pypdfium2.PdfDocument(content)[1].get_textpage()
     boxes = [
         text.get_charbox(i, loose=True)
@@ -97,7 +99,7 @@ def test_full_lines_reach_both_edges(renderer: Renderer) -> None:
 
 
 def test_page_numbers_stand_outside(renderer: Renderer) -> None:
-    document = pypdfium2.PdfDocument(renderer.render(filled("印发通知", 正文="中" * 28 * 60)))
+    document = pypdfium2.PdfDocument(renderer.render(filled("印发通知", 正文="中" * 28 * 60)).pdf)
     places = []
     for page in document:
         text = page.get_textpage()
@@ -109,7 +111,7 @@ def test_page_numbers_stand_outside(renderer: Renderer) -> None:
 
 
 def test_imprint_stands_on_the_bottom_of_the_last_page(renderer: Renderer) -> None:
-    document = pypdfium2.PdfDocument(renderer.render(filled("印发通知")))
+    document = pypdfium2.PdfDocument(renderer.render(filled("印发通知")).pdf)
     text = document[len(document) - 1].get_textpage()
     bottoms = [text.get_charbox(i)[1] for i in range(text.count_chars()) if text.get_text_range(i, 1) == "发"]
     assert min(bottoms) == pytest.approx(99.2 + 8, abs=4)  # the last line of the type area
@@ -117,7 +119,7 @@ def test_imprint_stands_on_the_bottom_of_the_last_page(renderer: Renderer) -> No
 
 def test_no_page_carries_a_seal_and_no_text(renderer: Renderer) -> None:
     for count in range(20, 30):
-        content = renderer.render(filled("印发通知", 正文="中" * (28 * count - 2), 附件=None))
+        content = renderer.render(filled("印发通知", 正文="中" * (28 * count - 2), 附件=None)).pdf
         for page in range(1, page_count(content) + 1):
             if any("2026年3月5日" in line for line in lines(content, page)):
                 assert any("中中" in line for line in lines(content, page))
@@ -126,7 +128,7 @@ def test_no_page_carries_a_seal_and_no_text(renderer: Renderer) -> None:
 def test_signature_block_stays_whole_with_the_last_clause(renderer: Renderer) -> None:
     for count in range(1, 24, 3):
         docx = filled("责任书", 考核奖惩="中" * (28 * count))
-        content = renderer.render(insert_signature_lines(docx, [Line("issuer"), Line("recipient")]))
+        content = renderer.render(insert_signature_lines(docx, [Line("issuer"), Line("recipient")])).pdf
         pages = pypdfium2.PdfDocument(content)
         texts = ["".join(page.get_textpage().get_text_range().split()) for page in pages]
         signed_on = [text for text in texts if "负责人（签名）" in text]
@@ -158,7 +160,33 @@ def test_as_many_pages_as_libreoffice_prints(renderer: Renderer, name: str, tmp_
         str(tmp_path / "document.docx"),
     ]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
-    assert page_count(renderer.render(docx)) == page_count((tmp_path / "document.pdf").read_bytes())
+    assert renderer.render(docx).pages == page_count((tmp_path / "document.pdf").read_bytes())
+
+
+def test_places_of_lines_tables_and_signature_lines_are_told(renderer: Renderer) -> None:
+    """The upper left corner of the type area is at 28 and 37 mm; a signature line has its place before anybody signed."""
+    compiled = Template.load(template("印发通知"))
+    base = insert_signature_lines(
+        compiled.fill(SAMPLES["印发通知"]), [Line(slot) for _, slot in compiled.slots]
+    )
+    unsigned, sealed = renderer.render(base), renderer.render(signed("印发通知", "seal"))
+    assert unsigned.places == sealed.places and unsigned.pages == page_count(unsigned.pdf)
+    found: dict[str, list[Place]] = {}
+    for place in unsigned.places:
+        found.setdefault(place.key, []).append(place)
+    head, imprint = found["t0"][0], found["t1"][0]
+    assert (head.page, head.left, head.top) == (1, pytest.approx(28, abs=0.1), pytest.approx(37, abs=0.1))
+    assert imprint.page == unsigned.pages
+    assert imprint.top + imprint.height == pytest.approx(297 - 35, abs=0.1)
+    (seal,) = found[f"line:{line_id('seal')}"]
+    assert seal.page == unsigned.pages and (seal.width, seal.height) == (pytest.approx(42, abs=0.1),) * 2
+    body = next(places for places in found.values() if len(places) > 3)
+    assert all(
+        below.top - above.top == pytest.approx(10.213, abs=0.01) for above, below in pairwise(body[:3])
+    )
+    paragraphs = parse_xml(read_package(base)["word/document.xml"]).iter(f"{W}p")
+    title = next(n for n, p in enumerate(paragraphs) if "责任书" in "".join(p.itertext()))
+    assert len(found[f"p{title}"]) == 2  # its two lines
 
 
 # ---- limits
@@ -171,7 +199,7 @@ def test_slow_document_is_stopped_and_the_next_one_rendered() -> None:
         with pytest.raises(Invalid) as caught:
             renderer.render(filled("印发通知", 正文="中，" * 300_000), timeout=1)
         assert caught.value.code == "render-limit" and time.perf_counter() - started < 4
-        assert renderer.render(filled("整改通知书")).startswith(b"%PDF")
+        assert renderer.render(filled("整改通知书")).pdf.startswith(b"%PDF")
 
 
 def with_picture(side: int) -> bytes:
@@ -186,7 +214,7 @@ def test_greedy_document_is_stopped_and_the_next_one_rendered() -> None:
         with pytest.raises(Invalid) as caught:
             renderer.render(with_picture(6000), timeout=60)
         assert caught.value.code == "render-limit" and "内存" in str(caught.value)
-        assert renderer.render(filled("整改通知书")).startswith(b"%PDF")
+        assert renderer.render(filled("整改通知书")).pdf.startswith(b"%PDF")
 
 
 def test_picture_that_cannot_be_printed_is_not_left_out_silently(renderer: Renderer) -> None:
@@ -242,7 +270,7 @@ def test_printer_reaches_neither_network_nor_files() -> None:
         with contextlib.suppress(Invalid):
             render(picture)
     server.shutdown()
-    assert hits == [] and b"EmbeddedFile" not in content
+    assert hits == [] and b"EmbeddedFile" not in content.pdf
 
 
 def test_workers_see_no_secrets_and_end_with_the_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +294,7 @@ def test_worker_that_died_is_replaced(renderer: Renderer) -> None:
     assert worker is not None
     worker._process.kill()
     worker._process.wait()
-    assert renderer.render(filled("整改通知书")).startswith(b"%PDF")
+    assert renderer.render(filled("整改通知书")).pdf.startswith(b"%PDF")
 
 
 def test_threads_share_the_workers(renderer: Renderer) -> None:
@@ -274,4 +302,4 @@ def test_threads_share_the_workers(renderer: Renderer) -> None:
     alone = [renderer.render(document) for document in documents]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(renderer.render, documents)) == alone
-    assert len(set(alone)) == 4
+    assert len({rendered.pdf for rendered in alone}) == 4
