@@ -24,6 +24,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine.database import Table, UtcDateTime
+from engine.documents import keys
+from engine.documents.keys import SigningKey
 from engine.errors import Conflict, NotFound, SettingsError
 
 AUTHORITY_YEARS, HOLDER_YEARS = 20, 5
@@ -114,6 +116,30 @@ def certificate_of(
         .limit(1)
     )
     return held or _issue(session, person_id, unit_id, name, passphrase, at)
+
+
+def signing_key(
+    session: Session,
+    *,
+    person_id: int | None = None,
+    unit_id: int | None = None,
+    name: str,
+    passphrase: str,
+    at: datetime,
+) -> SigningKey:
+    """The key with which the holder signs at that moment. See ``certificate_of``."""
+    held = certificate_of(
+        session, person_id=person_id, unit_id=unit_id, name=name, passphrase=passphrase, at=at
+    )
+    return open_key(session, held, passphrase)
+
+
+def open_key(session: Session, certificate: Certificate, passphrase: str) -> SigningKey:
+    """The key of a certificate, with the certificates that travel behind it.
+
+    :raises SettingsError: ``passphrase``
+    """
+    return keys.held_in_memory(load_key(certificate, passphrase), certificate.x509, tuple(chain(session)))
 
 
 def revoke(session: Session, certificate_id: int, *, at: datetime) -> Certificate:

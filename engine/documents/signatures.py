@@ -460,7 +460,7 @@ def _make(
             passphrase=passphrase,
             at=at,
         )
-        key, chain = authority.load_key(certificate, passphrase), authority.chain(session)
+        key = authority.open_key(session, certificate, passphrase)
         bases = _bases(session, [document.digest for document in found])
     for document in found:
         slot = document.slot(granted["slot"])
@@ -469,8 +469,6 @@ def _make(
             part = signing.signature_part(
                 bases[document.digest],
                 key=key,
-                certificate=certificate.x509,
-                chain=chain,
                 line_id=line_id(slot.slot),
                 image_png=picture,
                 capacity=granted["capacity"],

@@ -18,14 +18,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import Certificate, load_der_x509_certificate
+from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 from PIL import Image, ImageDraw
 
+from engine.documents.keys import Algorithm, SigningKey, fixed_width
 from engine.documents.package import (
     CONTENT_TYPES,
     RELATIONSHIPS,
@@ -41,7 +40,6 @@ from engine.documents.package import (
 from engine.documents.pictures import small_png
 from engine.errors import Invalid
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 # How the picture of a line is signed (docs/decisions/008): as Word does it, which LibreOffice bears twice in a file; under a name
 # of its own besides, for every further person; or in the Office object alone, where LibreOffice doesn't look.
 Picture = Literal["plain", "named", "inside"]
@@ -54,6 +52,7 @@ C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+METHODS: dict[Algorithm, str] = {"RSA-SHA256": RSA_SHA256, "ECDSA-SHA256": ECDSA_SHA256}
 RELATIONSHIP_TRANSFORM = "http://schemas.openxmlformats.org/package/2006/RelationshipTransform"
 SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
 
@@ -151,9 +150,7 @@ def assembled_parts(base: Mapping[str, bytes], parts: Sequence[bytes]) -> dict[s
 def signature_part(
     base: bytes,
     *,
-    key: PrivateKey,
-    certificate: Certificate,
-    chain: Sequence[Certificate] = (),
+    key: SigningKey,
     line_id: str | None,
     image_png: bytes | None,
     capacity: str,
@@ -165,8 +162,7 @@ def signature_part(
     """Sign the base package: the XML of one signature. Pure and without state; about 5 ms with RSA-2048.
 
     :param base: what ``base_package`` returned
-    :param key: RSA (any verifier) or ECDSA P-256 (Word; LibreOffice 7 knows RSA only)
-    :param chain: certificates of the issuers, nearest first; they travel in the file
+    :param key: RSA (any verifier), ECDSA (Word; LibreOffice 7 knows RSA only) or SM2; its chain travels in the file
     :param line_id: the signature line whose picture this signature shows (``line_id``), or None
     :param image_png: the handwriting or the seal, for the line
     :param capacity: 职务 in which the person signs (XAdES ClaimedRole; also in the comment that Word shows)
@@ -174,7 +170,7 @@ def signature_part(
     :param picture: how the line's picture is signed; it is a copy of the one in the signed Office object in any case
     """
     image = base64.b64encode(image_png).decode() if image_png and line_id else ""
-    certificates = [c.public_bytes(Encoding.DER) for c in (certificate, *chain)]
+    certificates = [c.public_bytes(Encoding.DER) for c in (key.certificate, *key.chain)]
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     # LibreOffice takes a third signature for broken where its Ids are those of the first, as Word's would be.
     mark = hashlib.sha256(f"{line_id}{moment}".encode() + certificates[0]).hexdigest()[:16]
@@ -188,7 +184,6 @@ def signature_part(
     if image and picture == "plain":
         struck = base64.b64encode(_struck_out()).decode()
         objects.append(_tag("Object", struck, xmlns=DSIG, Id="idInvalidSigLnImg"))
-    method = RSA_SHA256 if isinstance(key, rsa.RSAPrivateKey) else ECDSA_SHA256
     references = [
         _reference(f"#{_id_of(found)}", _digest(found.encode()), kind=f"{DSIG}Object", name=_own_name(found))
         for found in objects
@@ -202,7 +197,7 @@ def signature_part(
     signed_info = _tag(
         "SignedInfo",
         _tag("CanonicalizationMethod", Algorithm=C14N),
-        _tag("SignatureMethod", Algorithm=method),
+        _tag("SignatureMethod", Algorithm=METHODS[key.algorithm]),
         *references,
         xmlns=DSIG,
     )
@@ -403,12 +398,13 @@ def _reference(uri: str, digest: str, *transforms: str, kind: str = "", name: st
     return _tag("Reference", *content, **attributes)
 
 
-def _sign(key: PrivateKey, message: bytes) -> bytes:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
-    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
-    size = (key.curve.key_size + 7) // 8
-    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+def _sign(key: SigningKey, message: bytes) -> bytes:
+    value = key.sign(message)
+    if key.algorithm == "ECDSA-SHA256":
+        curve = key.certificate.public_key()
+        assert isinstance(curve, ec.EllipticCurvePublicKey)
+        return fixed_width(value, (curve.key_size + 7) // 8)
+    return value
 
 
 def _digest(content: bytes) -> str:

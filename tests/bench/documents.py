@@ -42,16 +42,12 @@ def run(report: Report) -> None:
         certificate = authority.certificate_of(session, **who)  # type: ignore[arg-type]
         opened = timed(lambda: authority.load_key(certificate, passphrase))
         measure("the signer's key", lambda: authority.load_key(certificate, passphrase), cold=issued + opened)
-        key, chain, trusted = (
-            authority.load_key(certificate, passphrase),
-            authority.chain(session),
-            authority.trusted(session),
-        )
+        key, trusted = authority.open_key(session, certificate, passphrase), authority.trusted(session)
     picture = Handwriting(STROKES).picture("书记", date(2026, 3, 5))
 
     def sign() -> bytes:
         return signing.signature_part(
-            base, key=key, certificate=certificate.x509, chain=chain, line_id=line_id(slots[0]), image_png=picture,
+            base, key=key, line_id=line_id(slots[0]), image_png=picture,
             capacity="党委书记", signer_name="许长林", comment="颁发单位", at=AT,
         )  # fmt: skip
 

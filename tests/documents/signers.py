@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from engine.documents.handwriting import Handwriting
+from engine.documents.keys import PrivateKey, SigningKey, held_in_memory
 from engine.documents.seals import draw_demo
 from engine.documents.signature_lines import Line, insert_signature_lines, line_id
-from engine.documents.signing import Picture, PrivateKey, assemble, signature_part
+from engine.documents.signing import Picture, assemble, signature_part
 from engine.documents.templates import Template
 from tests.documents import samples
 
@@ -27,6 +28,11 @@ class Signer:
     name: str
     key: PrivateKey
     certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def signing_key(self) -> SigningKey:
+        return held_in_memory(self.key, self.certificate, self.chain)
 
 
 @functools.cache
@@ -40,7 +46,8 @@ def signer(name: str, elliptic: bool = False) -> Signer:
     key = ec.generate_private_key(ec.SECP256R1()) if elliptic else rsa.generate_private_key(65537, 2048)
     issuer = authority()
     assert isinstance(issuer.key, rsa.RSAPrivateKey)
-    return Signer(name, key, _certificate(name, key, issuer.name, issuer.key))
+    certificate = _certificate(name, key, issuer.name, issuer.key)
+    return Signer(name, key, certificate, (issuer.certificate,))
 
 
 def _certificate(
@@ -100,9 +107,7 @@ def part(slot: str, *, elliptic: bool = False, picture: Picture | None = None) -
     who = signer(name, True) if elliptic else signer(name)
     return signature_part(
         letter(),
-        key=who.key,
-        certificate=who.certificate,
-        chain=(authority().certificate,),
+        key=who.signing_key,
         line_id=line_id(slot),
         image_png=picture_of(slot),
         capacity=capacity,

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 from lxml import html
 
 from engine.documents.docx import to_html
+from engine.documents.keys import held_in_memory
 from engine.documents.package import read_package, write_package
 from engine.documents.signature_lines import Line, insert_signature_lines, line_id
 from engine.documents.signing import assemble, signature_part
@@ -52,8 +53,7 @@ def signed(name: str, *slots: str, picture: bytes = PIXEL) -> bytes:
     parts = [
         signature_part(
             base,
-            key=key,
-            certificate=certificate,
+            key=held_in_memory(key, certificate),
             line_id=line_id(slot),
             image_png=picture,
             capacity="书记",

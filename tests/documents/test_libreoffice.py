@@ -155,8 +155,7 @@ def test_libreoffice_shows_three_handwritings(office: Office) -> None:
         signed.append(
             signature_part(
                 base,
-                key=who.key,
-                certificate=who.certificate,
+                key=who.signing_key,
                 line_id=line_id(slot),
                 image_png=signers.handwriting(seed).picture("书记", date(2026, 3, 5)),
                 capacity="书记",

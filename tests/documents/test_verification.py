@@ -256,8 +256,7 @@ def test_a_certificate_that_signs_for_its_own_issuer_is_not_trusted() -> None:
     own = signers.authority()
     part = signing.signature_part(
         signers.letter(),
-        key=own.key,
-        certificate=own.certificate,
+        key=own.signing_key,
         line_id=None,
         image_png=None,
         capacity="",
@@ -273,8 +272,7 @@ def test_outside_the_certificate(days: int, says: str) -> None:
     who = signers.signer("陈志强")
     part = signing.signature_part(
         signers.letter(),
-        key=who.key,
-        certificate=who.certificate,
+        key=who.signing_key,
         line_id=None,
         image_png=None,
         capacity="书记",
