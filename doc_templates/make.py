@@ -1,7 +1,8 @@
 """Write the first draft of every Word template in this folder, in house style (GB/T 9704-2012).
 
 The .docx files are the originals that people go on to edit in Word or WPS; this script only saves drawing styles, margins and
-page numbers by hand. ``python doc_templates/make.py [FOLDER]``
+page numbers by hand. A kind is a module with ``body()``, and, where they differ from the usual, ``PROFILE`` and ``PAGE``.
+``python doc_templates/make.py [FOLDER]``
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import sys
 from pathlib import Path
 
 from drafts.kinds import commitment, printing_notice, rectification, responsibility_letter
-from drafts.package import package
+from drafts.package import PAGE, package
 
 HERE = Path(__file__).parent
-TEMPLATES = {
+KINDS = {
     "印发通知": printing_notice,
     "责任书": responsibility_letter,
     "承诺书": commitment,
@@ -22,8 +23,10 @@ TEMPLATES = {
 
 
 def main(out: Path = HERE) -> None:
-    for name, kind in TEMPLATES.items():
-        (out / f"{name}.docx").write_bytes(package(kind.body(), name))
+    for name, kind in KINDS.items():
+        profile = getattr(kind, "PROFILE", "其他文书")
+        page = getattr(kind, "PAGE", PAGE)
+        (out / f"{name}.docx").write_bytes(package(kind.body(), name, profile=profile, page=page))
 
 
 if __name__ == "__main__":

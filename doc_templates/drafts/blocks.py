@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drafts.ooxml import KAI, par, text
+from drafts.ooxml import KAI, frame, millimetres, par, text
 
 
 def paragraphs(field: str, *, keep_last: bool = False) -> str:
@@ -31,3 +31,20 @@ def optional(field: str, *content: str) -> str:
 
 # Post and date stand in the signature's picture: who signs, and when, is not known before.
 SIGNER = "负责人（签名）："
+
+
+def verification(*, y: float = 265, size: float = 15, x: float = 28) -> str:
+    """QR code and 验真码 under the type area of the page that it stands on: put it before the first paragraph.
+
+    :param y: millimetres from the page's upper edge, ``x`` from its left one
+    :param size: of the QR code, millimetres"""
+    place = frame(millimetres(75), x=millimetres(x), y=millimetres(y), height=millimetres(size + 0.5))
+    code = par(
+        "GWVerify",
+        f"{{{{ 验真.网址|二维码({size:g}) }}}}",
+        "　验真码 {{ 验真.码 }}",
+        framed=place,
+        line=240,
+        rule="auto",
+    )
+    return optional("验真", code)

@@ -28,9 +28,46 @@ WIDTH = 8845  # 156 mm
 
 MILLIMETRE = 56.693
 
+RED = "FF0000"
+
 # The order is the schema's: Word refuses paragraph properties in another one.
-PARAGRAPH = ("keepNext", "keepLines", "pageBreakBefore", "widowControl", "pBdr", "tabs", "kinsoku", "overflowPunct",
-             "autoSpaceDE", "autoSpaceDN", "snapToGrid", "spacing", "ind", "jc", "outlineLvl")  # fmt: skip
+PARAGRAPH = ("keepNext", "keepLines", "pageBreakBefore", "framePr", "widowControl", "pBdr", "tabs", "kinsoku",
+             "overflowPunct", "autoSpaceDE", "autoSpaceDN", "snapToGrid", "spacing", "ind", "jc", "outlineLvl")  # fmt: skip
+
+
+def millimetres(length: float) -> int:
+    """A length in millimetres as twips."""
+    return round(length * MILLIMETRE)
+
+
+def frame(
+    width: int,
+    *,
+    y: int,
+    x: int | None = None,
+    x_align: str = "",
+    height: int = 0,
+    horizontal: str = "page",
+    vertical: str = "page",
+) -> str:
+    """Where a paragraph stands outside the text, measured from the page, the type area ("margin") or the text around it.
+
+    :param x: or ``x_align``, such as "center"
+    :param height: exact; else as high as the content"""
+    place = f'w:xAlign="{x_align}"' if x_align else f'w:x="{x or 0}"'
+    size = f'w:h="{height}" w:hRule="exact" ' if height else ""
+    return (
+        f'<w:framePr w:w="{width}" {size}w:hSpace="0" w:vSpace="0" w:wrap="notBeside" w:vAnchor="{vertical}" '
+        f'w:hAnchor="{horizontal}" {place} w:y="{y}"/>'
+    )
+
+
+def border(side: str, kind: str = "single", *, size: int, color: str = "auto", space: int = 0) -> str:
+    """A line at one side of a paragraph, cell or table.
+
+    :param size: eighths of a point
+    :param space: points to the text"""
+    return f'<w:{side} w:val="{kind}" w:sz="{size}" w:space="{space}" w:color="{color}"/>'
 
 
 def run_properties(
@@ -66,9 +103,14 @@ def paragraph_properties(
     two_lines: bool = False,
     break_before: bool = False,
     red_line: bool = False,
+    borders: str = "",
+    framed: str = "",
+    tabs: tuple[tuple[str, int], ...] = (),
     outline: int | None = None,
     base: bool = False,
 ) -> str:
+    """:param framed: what ``frame`` returns
+    :param tabs: (left, center or right; place from the column's left edge)"""
     parts: dict[str, str] = {}
     if keep:
         parts["keepNext"] = "<w:keepNext/>"
@@ -78,8 +120,15 @@ def paragraph_properties(
         parts["widowControl"] = "<w:widowControl/>"
     if break_before:
         parts["pageBreakBefore"] = "<w:pageBreakBefore/>"
-    if red_line:  # 4 mm under the number, as wide as the type area
-        parts["pBdr"] = '<w:pBdr><w:bottom w:val="single" w:sz="16" w:space="11" w:color="FF0000"/></w:pBdr>'
+    if red_line:  # 4 mm under the number, as wide as the type area (7.2.7)
+        borders += border("bottom", size=16, space=11, color=RED)
+    if borders:
+        parts["pBdr"] = f"<w:pBdr>{borders}</w:pBdr>"
+    if framed:
+        parts["framePr"] = framed
+    if tabs:
+        stops = "".join(f'<w:tab w:val="{kind}" w:pos="{place}"/>' for kind, place in tabs)
+        parts["tabs"] = f"<w:tabs>{stops}</w:tabs>"
     if base:
         parts |= {
             name: f'<w:{name} w:val="{value}"/>'
@@ -107,6 +156,9 @@ def paragraph_properties(
 def text(content: str, **properties: object) -> str:
     """A run. A signature marker is one run by itself."""
     return f'<w:r>{run_properties(**properties)}<w:t xml:space="preserve">{escape(content)}</w:t></w:r>'  # type: ignore[arg-type]
+
+
+TAB = "<w:r><w:tab/></w:r>"
 
 
 def par(style: str, *content: str, **properties: object) -> str:

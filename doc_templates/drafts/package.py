@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 from drafts.ooxml import FANG, HEAD, HEI, KAI, NAMESPACES, PITCH, SONG, XBS, par
 from drafts.styles import styles
 
 
-def footer(jc: str) -> str:
-    """— 1 — in 4号宋体, one character from the outer edge (clause 7.5)."""
-    field = "".join(
+def page_number(jc: str) -> str:
+    """— 1 — in 4号宋体, one character from the outer edge (7.5)."""
+    number = "".join(
         f"<w:r>{part}</w:r>"
         for part in (
             '<w:fldChar w:fldCharType="begin"/>',
@@ -23,13 +25,57 @@ def footer(jc: str) -> str:
         )
     )
     indent = {jc: 280}
-    return f"{HEAD}<w:ftr {NAMESPACES}>{par('GWPage', '— ', field, ' —', jc=jc, **indent)}</w:ftr>"  # type: ignore[arg-type]
+    return par("GWPage", "— ", number, " —", jc=jc, **indent)  # type: ignore[arg-type]
 
 
-CONTENT_TYPES = {
-    "word/document.xml": "document.main", "word/styles.xml": "styles", "word/settings.xml": "settings",
-    "word/footer1.xml": "footer", "word/footer2.xml": "footer", "word/fontTable.xml": "fontTable",
-}  # fmt: skip
+@dataclass(frozen=True)
+class Page:
+    """Size, margins, headers and footers. Twips; the type area is 156 x 225 mm of A4, 37 mm from the top, 28 mm from the
+    left (5.2.1).
+
+    :ivar headers: paragraphs for "default" (odd), "even" and "first" pages; the first page differs where "first" is among
+        headers or footers
+    """
+
+    width: int = 11906
+    height: int = 16838
+    top: int = 2098
+    right: int = 1474
+    bottom: int = 1984
+    left: int = 1587
+    header: int = 851
+    footer: int = 1446  # the dash 7 mm under the type area (7.5)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    footers: Mapping[str, str] = field(
+        default_factory=lambda: {"default": page_number("right"), "even": page_number("left")}
+    )
+
+    def parts(self) -> dict[str, str]:
+        """Part name -> content."""
+        return {
+            f"word/{kind}{number}.xml": f"{HEAD}<w:{tag} {NAMESPACES}>{content}</w:{tag}>"
+            for kind, tag, contents in (("header", "hdr", self.headers), ("footer", "ftr", self.footers))
+            for number, content in enumerate(contents.values(), 1)
+        }
+
+    def section(self, relations: Mapping[str, str]) -> str:
+        """``sectPr``.
+
+        :param relations: part name -> relationship's id"""
+        references = "".join(
+            f'<w:{kind}Reference w:type="{pages}" r:id="{relations[f"{kind}{number}.xml"]}"/>'
+            for kind, contents in (("header", self.headers), ("footer", self.footers))
+            for number, pages in enumerate(contents, 1)
+        )
+        turned = ' w:orient="landscape"' if self.width > self.height else ""
+        first = "<w:titlePg/>" if "first" in {*self.headers, *self.footers} else ""
+        return (
+            f'<w:sectPr>{references}<w:pgSz w:w="{self.width}" w:h="{self.height}"{turned}/>'
+            f'<w:pgMar w:top="{self.top}" w:right="{self.right}" w:bottom="{self.bottom}" w:left="{self.left}" '
+            f'w:header="{self.header}" w:footer="{self.footer}" w:gutter="0"/>{first}'
+            f'<w:docGrid w:type="lines" w:linePitch="{PITCH}"/></w:sectPr>'
+        )
+
 
 TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml."
 
@@ -38,6 +84,9 @@ RELATIONSHIP = "http://schemas.openxmlformats.org/officeDocument/2006/relationsh
 CORE_TYPE = "application/vnd.openxmlformats-package.core-properties+xml"
 
 CORE_RELATIONSHIP = "http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties"
+
+
+PAGE = Page()
 
 
 def relationships(targets: dict[str, str]) -> str:
@@ -49,13 +98,17 @@ def relationships(targets: dict[str, str]) -> str:
     return f'{HEAD}<Relationships xmlns="{namespace}">{rows}</Relationships>'
 
 
-def package(body: str, title: str) -> bytes:
-    """A .docx with the same bytes at every run."""
-    section = (
-        '<w:sectPr><w:footerReference w:type="default" r:id="rId3"/><w:footerReference w:type="even" r:id="rId4"/>'
-        '<w:pgSz w:w="11906" w:h="16838"/><w:pgMar w:top="2098" w:right="1474" w:bottom="1984" w:left="1587" '
-        f'w:header="851" w:footer="1446" w:gutter="0"/><w:docGrid w:type="lines" w:linePitch="{PITCH}"/></w:sectPr>'
-    )
+def package(body: str, title: str, *, profile: str = "其他文书", page: Page = PAGE) -> bytes:
+    """A .docx with the same bytes at every run.
+
+    :param profile: which rules it keeps: 法定公文, 信函, 纪要, 其他文书 or 牌证
+    """
+    running = page.parts()
+    targets = {f"{kind}.xml": RELATIONSHIP + kind for kind in ("styles", "settings", "fontTable")}
+    targets |= {
+        part.removeprefix("word/"): RELATIONSHIP + part[len("word/") : len("word/header")] for part in running
+    }
+    relations = {target: f"rId{number}" for number, target in enumerate(targets, 1)}
     fonts = "".join(
         f'<w:font w:name="{name}"><w:altName w:val="{other}"/><w:charset w:val="86"/><w:pitch w:val="auto"/></w:font>'
         for name, other in (
@@ -68,7 +121,10 @@ def package(body: str, title: str) -> bytes:
     )
     overrides = "".join(
         f'<Override PartName="/{part}" ContentType="{TYPE}{kind}+xml"/>'
-        for part, kind in CONTENT_TYPES.items()
+        for part, kind in {
+            "word/document.xml": "document.main",
+            **{f"word/{target}": kind.removeprefix(RELATIONSHIP) for target, kind in targets.items()},
+        }.items()
     )
     parts = {
         "[Content_Types].xml": f'{HEAD}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -78,27 +134,19 @@ def package(body: str, title: str) -> bytes:
         "_rels/.rels": relationships(
             {"word/document.xml": RELATIONSHIP + "officeDocument", "docProps/core.xml": CORE_RELATIONSHIP}
         ),
-        "word/document.xml": f"{HEAD}<w:document {NAMESPACES}><w:body>{body}{section}</w:body></w:document>",
-        "word/_rels/document.xml.rels": relationships(
-            {
-                "styles.xml": RELATIONSHIP + "styles",
-                "settings.xml": RELATIONSHIP + "settings",
-                "footer1.xml": RELATIONSHIP + "footer",
-                "footer2.xml": RELATIONSHIP + "footer",
-                "fontTable.xml": RELATIONSHIP + "fontTable",
-            }
-        ),
+        "word/document.xml": f"{HEAD}<w:document {NAMESPACES}><w:body>{body}{page.section(relations)}</w:body></w:document>",
+        "word/_rels/document.xml.rels": relationships(targets),
         "word/styles.xml": styles(),
         "word/settings.xml": f'{HEAD}<w:settings {NAMESPACES}><w:zoom w:percent="100"/><w:evenAndOddHeaders/>'
         '<w:characterSpacingControl w:val="doNotCompress"/><w:compat><w:compatSetting w:name="compatibilityMode" '
         'w:uri="http://schemas.microsoft.com/office/word" w:val="15"/></w:compat>'
         '<w:themeFontLang w:val="en-US" w:eastAsia="zh-CN"/></w:settings>',
-        "word/footer1.xml": footer("right"),
-        "word/footer2.xml": footer("left"),
+        **running,
         "word/fontTable.xml": f"{HEAD}<w:fonts {NAMESPACES}>{fonts}</w:fonts>",
         "docProps/core.xml": f"{HEAD}<cp:coreProperties "
         'xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties" '
-        f'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{escape(title)}</dc:title></cp:coreProperties>',
+        f'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{escape(title)}</dc:title>'
+        f"<cp:category>{profile}</cp:category></cp:coreProperties>",
     }
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from drafts.blocks import optional, paragraphs
 from drafts.ooxml import CHARACTER, MILLIMETRE, WIDTH, blank, cell, par, row, table, tag_row, text
 
+PROFILE = "法定公文"
+
 
 def body() -> str:
     top = row(
