@@ -94,6 +94,7 @@ def deploy(
     pinned = {name for kind in ("form", "decision", "template", "ledger") for name in references[kind]}
     pinned |= {name for file in references["decision"] for name in dmn.Folder(files).imported(file)}
     stored = {n: f"{n}.ledger.yaml" for n in references["ledger"]}
+    pinned |= {plaque for file in stored.values() if (plaque := ledgers.load(files[file]).plaque)}
     resources = {
         name: blobs.put(session, files[stored.get(name, name)], _media_type(stored.get(name, name)), at)
         for name in sorted(pinned)

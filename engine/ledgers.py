@@ -23,6 +23,7 @@ from engine import values as text_form
 from engine.clock import local
 from engine.database import Table, UtcDateTime, Values
 from engine.errors import Conflict, Invalid, NotAllowed, NotFound
+from engine.jobs import Job
 from engine.organisation import posts, units
 from engine.organisation.people import Membership
 
@@ -54,6 +55,7 @@ class LedgerDefinition:
     :ivar status: the choice field that the roll-up counts
     :ivar open_statuses: the statuses whose rows are listed as outstanding (未签名单)
     :ivar keeper: the unit field whose officers keep a row, such as 签发单位; None for the unit that the row is about
+    :ivar plaque: the template of what hangs on the wall for a row (承诺监督牌), None for nothing (``engine.plaques``)
     """
 
     name: str
@@ -65,6 +67,7 @@ class LedgerDefinition:
     status: str | None = None
     open_statuses: tuple[str, ...] = ()
     keeper: str | None = None
+    plaque: str | None = None
 
     def keeper_of(self, entry: LedgerEntry) -> int | None:
         """The unit whose officers keep the row."""
@@ -122,6 +125,7 @@ class LedgerEntry(Table):
 
     :ivar unit_id: the unit that the row is about; it decides who counts as 支部 and 单位
     :ivar audience: who may read the row as a whole
+    :ivar plaque_id: the document that hangs on the wall for it
     """
 
     __tablename__ = "ledger_entry"
@@ -133,6 +137,7 @@ class LedgerEntry(Table):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     instance_id: Mapped[int | None] = mapped_column(index=True)
     document_id: Mapped[int | None]
+    plaque_id: Mapped[int | None]
     values: Mapped[dict[str, Any]] = mapped_column(Values)
     audience: Mapped[str] = mapped_column(String(8))
     published_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -203,6 +208,12 @@ class Notice:
     entry: LedgerEntry
     sections: dict[str, str]
 
+    @property
+    def has_plaque(self) -> bool:
+        """Is there a plaque, and may he have it? It shows everything that is open to more than the branch."""
+        shown = {section.section for section in self.entry.sections if section.audience != AUDIENCES[0]}
+        return self.entry.plaque_id is not None and shown <= self.sections.keys()
+
 
 # ------------------------------------------------------------ definitions
 
@@ -227,7 +238,9 @@ def load(content: bytes) -> LedgerDefinition:
         raw = yaml.load(content.decode(), Loader=_Loader)
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise Invalid("ledger-definition", f"台账定义不是有效的 YAML（不支持锚点与引用）：{error}") from error
-    root = _mapping(raw, "台账定义", {"name", "title", "key", "fields"}, {"audiences", "rollup", "keeper"})
+    root = _mapping(
+        raw, "台账定义", {"name", "title", "key", "fields"}, {"audiences", "rollup", "keeper", "plaque"}
+    )
     name = root["name"]
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,79}", name):
         raise _bad(f"name 应以小写字母开头，只含小写字母、数字和下划线，现在是“{name}”")
@@ -250,6 +263,9 @@ def load(content: bytes) -> LedgerDefinition:
     keeper = root.get("keeper")
     if keeper is not None and (keeper not in fields or fields[keeper].type != "unit"):
         raise _bad(f"keeper “{keeper}”应是一个 unit 类型的栏")
+    plaque = root.get("plaque")
+    if plaque is not None and (not isinstance(plaque, str) or not plaque.endswith(".docx")):
+        raise _bad(f"plaque “{plaque}”应是一个 .docx 模板的文件名")
     return LedgerDefinition(
         name=name,
         title=str(root["title"]),
@@ -260,6 +276,7 @@ def load(content: bytes) -> LedgerDefinition:
         status=status,
         open_statuses=open_statuses,
         keeper=keeper,
+        plaque=plaque,
     )
 
 
@@ -395,6 +412,7 @@ def publish(
             published_at=at,
             updated_at=at,
             supersedes_id=None if entry is None else entry.id,
+            plaque_id=None if entry is None else entry.plaque_id,
         )
         session.add(entry)
     else:
@@ -412,7 +430,14 @@ def publish(
         raise Conflict(
             "ledger-row-taken", f"台账“{definition.title}”的这一行刚刚由他人登记，请重试。"
         ) from error
+    if definition.plaque is not None:
+        _ask_for_plaque(session, entry, at)
     return entry
+
+
+def _ask_for_plaque(session: Session, entry: LedgerEntry, at: datetime) -> None:
+    """What the row discloses has changed, and with it what hangs on the wall."""
+    session.add(Job(kind="plaque", payload=entry.id, due_at=at, created_at=at))
 
 
 def _disclose(
@@ -510,6 +535,8 @@ def update_section(
         raise NotFound("no-section", f"公开栏没有“{section}”这一栏。")
     found.text, found.updated_at, found.updated_by = text.strip(), at, by
     found.audience = audience or found.audience
+    if entry.plaque_id is not None:
+        _ask_for_plaque(session, entry, at)
     return found
 
 

@@ -179,6 +179,8 @@ def void(
     ledgers.void(session, entry_id, reason=reason, at=at)
     for letter in letters:
         register.void(session, letter.id, reason=reason[:200], at=at)
+    if entry.plaque_id is not None:
+        register.void(session, entry.plaque_id, reason=reason[:200], at=at)
     payload = {"entry": entry.id, "document": entry.document_id, "reason": reason}
     history.append_to(session, f"ledger:{entry.ledger}", [Entry("voided", payload, by)], at)
     return entry

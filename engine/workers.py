@@ -16,6 +16,7 @@ from engine import (
     jobs,
     joining,
     operating,
+    plaques,
     reminders,
     timers,
 )
@@ -64,6 +65,7 @@ KINDS: dict[str, Callable[[Runtime, Job, datetime], None]] = {
     "migration": instance_migrations.run,
     "recount": joining.recount,
     "operation": operating.run,
+    "plaque": plaques.run,
     "reminder": reminders.run,
     "start": timers.start,
     "timer": timers.fire,

@@ -37,7 +37,10 @@ def check(case: Case) -> Iterator[Finding]:
                 if kind == "form":
                     forms.load(case.files[file])
                 elif kind == "ledger":
-                    ledgers.load(case.files[file])
+                    plaque = ledgers.load(case.files[file]).plaque
+                    if plaque is not None and plaque not in case.files:
+                        message = f"台账“{file}”的监督牌模板“{plaque}”不存在；请上传它，或删去 plaque 一行。"
+                        yield Finding("references", message, element.id, path=file)
                 elif kind == "decision":
                     dmn.Folder(case.files).load(file)
             except LvzeError as error:
