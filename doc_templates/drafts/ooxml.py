@@ -171,9 +171,23 @@ def blank(count: int = 1, **properties: object) -> str:
     return par("GWBlank", **properties) * count
 
 
-def cell(*paragraphs: str, width: int, span: int = 1, align: str = "center") -> str:
+def cell(
+    *paragraphs: str,
+    width: int,
+    span: int = 1,
+    align: str = "center",
+    merge: str = "",
+    borders: str = "",
+    fill: str = "",
+) -> str:
+    """:param merge: "restart" where cells become one downwards, "continue" in those below
+    :param borders: its own, made of ``border``
+    :param fill: colour of the ground"""
     properties = f'<w:tcW w:w="{width}" w:type="dxa"/>'
     properties += f'<w:gridSpan w:val="{span}"/>' if span > 1 else ""
+    properties += f'<w:vMerge w:val="{merge}"/>' if merge else ""
+    properties += f"<w:tcBorders>{borders}</w:tcBorders>" if borders else ""
+    properties += f'<w:shd w:val="clear" w:color="auto" w:fill="{fill}"/>' if fill else ""
     properties += f'<w:vAlign w:val="{align}"/>' if align else ""
     return f"<w:tc><w:tcPr>{properties}</w:tcPr>{''.join(paragraphs)}</w:tc>"
 
