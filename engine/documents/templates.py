@@ -605,6 +605,23 @@ def _length(value: Any) -> int:
     return len(value)
 
 
+def _longest(values: Iterable[Any]) -> int:
+    return max((len(as_text(value)) for value in values), default=0)
+
+
+def _unsealed_issuer(issuer: Any, dated: Any) -> str:
+    """署名 without a seal, moved to its place on a line of 28 characters: it ends two before the edge, or earlier where the date
+    below, which starts two characters further right, would come nearer than two (GB/T 9704-2012, 7.3.5.2)."""
+    name, day = as_text(issuer), as_text(dated)
+    width = sum(1 if character > "\u02ff" else 0.5 for character in day)
+    return "\u3000" * int(min(26 - len(name), 24 - width)) + name
+
+
+def _unsealed_date(dated: Any, issuer: Any) -> str:
+    name = _unsealed_issuer(issuer, dated)
+    return name[: len(name) - len(as_text(issuer))] + "\u3000" * 2 + as_text(dated)
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
     "date_cn": date_cn,
     "num_cn": num_cn,
@@ -614,6 +631,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "default": lambda value, other="": other if isinstance(value, Undefined) else value,
     "join": lambda value, by="": by.join(as_text(item) for item in value),
     "length": _length,
+    "最长": _longest,
+    "署名": _unsealed_issuer,
+    "署名日期": _unsealed_date,
     "trim": lambda value: as_text(value).strip(),
     "round": lambda value, digits=0: _decimal(value).quantize(
         Decimal(1).scaleb(-min(int(digits), 10)), ROUND_HALF_UP
