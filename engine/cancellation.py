@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engine import reading, stepping, suspension
+from engine.documents import numbering
 from engine.documents.register import Document
 from engine.errors import Conflict, NotAllowed
 from engine.instances import ProcessInstance
@@ -95,7 +96,7 @@ def preview(session: Session, instance_id: int, *, by: int, on: date) -> Consequ
 def cancel(
     session: Session, instance_id: int, *, reason: str, by: int, on: date, at: datetime
 ) -> ProcessInstance:
-    """End it now, suspended or not. Documents and ledger entries stay as they are.
+    """End it now, suspended or not. Documents and ledger entries stay as they are; a 发文字号 that no document carries is 作废.
 
     :raises NotFound: no such instance, or not for this person to know of
     :raises NotAllowed: neither the initiator nor an administrator
@@ -105,6 +106,8 @@ def cancel(
     instance = _cancellable(session, instance_id, by, on)
     reason = suspension.required(reason, "请写明撤销的原因。")
     stepping.cancel(session, instance_id, by=by, reason=reason, at=at)
+    below = select(ProcessInstance.id).where(ProcessInstance.path.startswith(instance.path))
+    numbering.release(session, below, reason=f"流程撤销：{reason}", at=at)
     return instance
 
 

@@ -13,7 +13,8 @@ from engine import fanout, history, nudges
 from engine.bpmn.execution import Action, Context, Jump, Passed, Process, Reopen, Restart, Step
 from engine.clock import local
 from engine.deployments import Loaded
-from engine.documents import register, signatures
+from engine.documents import numbering, register, signatures
+from engine.documents.numbering import DocumentNumber
 from engine.documents.register import Document
 from engine.documents.slots import Signature, SignatureSlot
 from engine.fanout import Fanout
@@ -24,7 +25,7 @@ from engine.runtime import Runtime
 from engine.work_items import WorkItem
 
 #: operations that leave no trace outside their documents and variables; what the others did stays done
-HARMLESS = frozenset({"render", "pdf", "sign", "lookup", "seal"})
+HARMLESS = frozenset({"render", "pdf", "sign", "lookup", "seal", "number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class SignatureVoided:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What a service task did that is not taken back by itself (不会自动收回): a number issued, a ledger entry, a message sent."""
+    """What a service task did that is not taken back by itself (不会自动收回): a ledger entry, a message sent."""
 
     element_id: str
     name: str
@@ -66,6 +67,7 @@ class Effects:
     :ivar documents: those that the undone part rendered, and that are void with it
     :ivar kept: those that it rendered, and that a new rendering will replace (``replaces``)
     :ivar signatures: those that are voided
+    :ivar numbers: 发文字号 that the undone part took: the same step takes them again
     :ivar remains: what is not taken back by itself
     :ivar opens: names of the steps at which the process then stands
     """
@@ -77,6 +79,7 @@ class Effects:
     documents: list[Document]
     kept: list[Document]
     signatures: list[SignatureVoided]
+    numbers: list[DocumentNumber]
     remains: list[Remains]
     opens: list[str]
 
@@ -153,6 +156,7 @@ def of(
         voided,
         kept,
         _signatures(session, instance, tasks, elements, [*open_ones, *closed], below, documents, handed_in),
+        numbering.taken_by(session, instance.id, elements),
         _remains(session, loaded, instance, elements),
         [one.element.name or one.element.id for one in step.opened],
     )
@@ -329,5 +333,6 @@ def carry_out(session: Session, effects: Effects, *, reason: str, by: int, at: d
     signatures.void_signatures(
         session, [one.signature_id for one in effects.signatures], reason=reason, by=by, at=at
     )
+    numbering.give_back(effects.numbers, at=at)
     for document in effects.documents:
         register.void(session, document.id, reason=reason, at=at)

@@ -449,7 +449,7 @@ def _added(session: Session, item: WorkItem) -> Sequence[WorkItem]:
 
 def _unheld(session: Session, item: WorkItem, at: datetime) -> Effects:
     """Of an item that is handed in and held: its token has not moved; only what was signed with it goes."""
-    return Effects([], 0, 0, [], [], [], effects.given_with(session, item.id), [], [item.name])
+    return Effects([], 0, 0, [], [], [], effects.given_with(session, item.id), [], [], [item.name])
 
 
 def _back_to(act: Act) -> Reopen:

@@ -17,6 +17,7 @@ from engine import (
     additions,
     adhoc,
     assignment,
+    authenticity,
     blobs,
     cancellation,
     carbon_copies,
@@ -39,6 +40,7 @@ from engine import (
     opinions,
     overview,
     phrases,
+    plaques,
     reading,
     renewals,
     starting,
@@ -47,6 +49,7 @@ from engine import (
     variables,
     workers,
 )
+from engine.authenticity import Brought, Standing
 from engine.bpmn.model import Element
 from engine.cancellation import Consequences
 from engine.carbon_copies import CarbonCopy
@@ -55,11 +58,23 @@ from engine.completion import Completion
 from engine.database import Database
 from engine.deliveries import Delivery, Receiver
 from engine.deployments import Definitions, ProcessDefinition
-from engine.documents import authority, register, seals, signatures, verification
+from engine.documents import (
+    authority,
+    differences,
+    number_workbook,
+    numbering,
+    register,
+    revisions,
+    seals,
+    signatures,
+)
 from engine.documents.authority import Certificate
+from engine.documents.differences import Change
+from engine.documents.numbering import DocumentNumber
 from engine.documents.pdf import Renderer
 from engine.documents.preview import Previews
 from engine.documents.register import Document
+from engine.documents.revisions import RevisionLine
 from engine.documents.seals import SealUseLine
 from engine.documents.verification import Verification
 from engine.effects import Effects
@@ -1014,6 +1029,40 @@ class ProcessEngine:
                 raise NotFound("no-scan", "这一签名处没有纸质签名的扫描件。")
             return blobs.get(session, signature.scan_digest)
 
+    def revisions(self, document_id: int, *, by: int) -> list[RevisionLine]:
+        """All revisions with all their signatures, the newest first."""
+        with self._read() as session:
+            return revisions.lines(session, self._readable(session, document_id, by).id)
+
+    def revision_acts(self, document_id: int, *, by: int) -> list[list[history.Event]]:
+        """The acts before each revision, the newest revision first; empty for whoever may not read the instance."""
+        with self._read() as session:
+            document = self._readable(session, document_id, by)
+            made = [line.revision.created_at for line in revisions.lines(session, document.id)]
+            return reading.revision_acts(session, document, made[::-1], by, self.today())[::-1]
+
+    def revision_file(self, document_id: int, seq: int, *, by: int) -> bytes:
+        """The .docx of a revision as it was, with the signatures that its successor voided.
+
+        :raises NotFound: no such revision
+        """
+        with self._read() as session:
+            document = self._readable(session, document_id, by)
+            return register.package(session, document, revisions.numbered(session, document.id, seq))
+
+    def differences(self, document_id: int, old: int, new: int, *, by: int) -> list[Change]:
+        """What changed in the text from one revision to another.
+
+        :raises NotFound: no such revision
+        """
+        with self._read() as session:
+            document = self._readable(session, document_id, by)
+            before, after = (
+                blobs.get(session, revisions.numbered(session, document.id, seq).base_digest)
+                for seq in (old, new)
+            )
+        return differences.differences(before, after)
+
     def renewed_by(self, document_id: int, *, by: int) -> Document | None:
         """The document that was issued in this one's place and is signed on all sides (换签), if any."""
         with self._read() as session:
@@ -1030,16 +1079,23 @@ class ProcessEngine:
         What the register knows to be void is marked: such a file still verifies, it was signed.
         """
         with self._read() as session:
-            found = verification.verify(
-                content,
-                trusted=authority.trusted(session),
-                revoked=authority.revoked(session),
-                at=self.clock.now(),
-            )
-            voided = signatures.voided(session, [report.digest for report in found.signatures])
-            for report in found.signatures:
-                report.voided = voided.get(report.digest)
-            return found
+            return authenticity.check(session, content, self.clock.now())
+
+    def authenticity(self, code: str) -> Standing:
+        """How the document with this 验真码 stands; for everybody, without a login.
+
+        :raises NotFound: no document bears it
+        """
+        with self._read() as session:
+            return authenticity.of_code(session, code)
+
+    def check_file(self, content: bytes, *, code: str | None = None) -> Brought:
+        """Check a .docx or PDF in full against the register; for everybody, without a login.
+
+        :param code: 验真码 of the document that it is said to be
+        """
+        with self._read() as session:
+            return authenticity.of_file(session, content, asked=code, at=self.clock.now())
 
     def grant_demo_seal(self, unit_id: int, *, by: int | None) -> seals.Seal:
         """A drawn seal that reads 演示专用."""
@@ -1080,6 +1136,75 @@ class ProcessEngine:
         with self._read() as session:
             _require_admin(session, by)
             return seals.latest_uses(session, limit=limit)
+
+    def numbers(
+        self,
+        *,
+        by: int,
+        agency: int | None = None,
+        year: int | None = None,
+        code: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[numbering.Line]:
+        """发文字号登记簿: of the agencies whose officer he is, of all for an administrator; newest first."""
+        with self._read() as session:
+            visible = _agencies(session, by, self.today())
+            return numbering.lines(
+                session, agencies=visible, agency=agency, year=year, code=code, limit=limit, offset=offset
+            )
+
+    def number_series(self, *, by: int) -> list[numbering.Series]:
+        """How far each 代字 has come in each year."""
+        with self._read() as session:
+            return numbering.series(session, agencies=_agencies(session, by, self.today()))
+
+    def cancel_number(self, number_id: int, *, reason: str, by: int) -> DocumentNumber:
+        """作废: it stays in the register and is never issued again.
+
+        :raises NotAllowed: no officer of its agency
+        :raises Invalid: no reason
+        :raises Conflict: a document in force carries it, or it is cancelled already
+        """
+        with self._write() as (session, at):
+            number = numbering.get(session, number_id)
+            visible = _agencies(session, by, self.today())
+            if visible is not None and number.agency_unit_id not in visible:
+                raise NotAllowed("not-officer", "只有发文机关的任职人员可以作废它的发文字号。")
+            numbering.cancel(session, number, reason=reason, by=by, at=at)
+            payload = {"number": number.text, "reason": number.reason}
+            history.append_to(
+                session, "organisation", [history.Entry("number-cancelled", payload, person_id=by)], at
+            )
+            return number
+
+    def numbers_workbook(
+        self, *, by: int, agency: int | None = None, year: int | None = None, code: str | None = None
+    ) -> bytes:
+        """The same lines as .xlsx."""
+        return number_workbook.write(
+            self.numbers(by=by, agency=agency, year=year, code=code, limit=1_000_000)
+        )
+
+    def import_numbers(self, content: bytes, *, by: int | None) -> number_workbook.NumberImport:
+        """Numbers issued before this register, from a workbook; with any error in the report nothing was changed.
+
+        :raises Invalid: the file as a whole is refused
+        """
+        with self._write() as (session, at):
+            if by is not None:
+                _require_admin(session, by)
+            report = number_workbook.read(session, content, at=at)
+            if not report.errors:
+                payload = {"digest": blobs.digest_of(content), "rows": report.rows}
+                history.append_to(
+                    session, "organisation", [history.Entry("numbers-imported", payload, person_id=by)], at
+                )
+            return report
+
+    def numbers_template(self) -> bytes:
+        """An empty workbook for ``import_numbers``."""
+        return number_workbook.template()
 
     def certificates(self, *, by: int) -> Sequence[Certificate]:
         """The authority's certificate, then those of people and units, newest first."""
@@ -1232,6 +1357,14 @@ class ProcessEngine:
                 for name in ledgers.disclosing(session)
                 for notice in ledgers.noticeboard(session, name, person_id=by, on=self.today())
             ]
+
+    def plaque(self, entry_id: int, *, by: int | None = None) -> bytes:
+        """The PDF of what hangs on the wall for a noticeboard entry (承诺监督牌).
+
+        :raises NotFound: no such entry, no plaque, or it shows more than this reader may see
+        """
+        with self._read() as session:
+            return plaques.file(session, entry_id, person_id=by, on=self.today())
 
     def keeps_notice(self, entry_id: int, *, by: int) -> bool:
         """May this person write a noticeboard entry's sections?"""
@@ -1672,6 +1805,21 @@ def _require_admin(session: Session, by: int) -> Account:
     if account is None or not account.is_admin:
         raise NotAllowed("admin-only", "这项操作只有系统管理员可以进行。")
     return account
+
+
+def _agencies(session: Session, by: int, on: date) -> set[int] | None:
+    """The units whose register of numbers a person keeps; None for all of them.
+
+    :raises NotAllowed: ``not-officer``: of none
+    """
+    if reading.is_admin(session, by):
+        return None
+    kept = ledgers.offices(session, by, on)
+    if not kept:
+        raise NotAllowed(
+            "not-officer", f"发文字号登记簿由各单位的{'、'.join(ledgers.OFFICERS)}和系统管理员查看。"
+        )
+    return kept
 
 
 def _require_designer(session: Session, by: int) -> Account:

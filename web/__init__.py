@@ -34,6 +34,7 @@ from web.ledgers import ledgers
 from web.migrations import migrations
 from web.noticeboard import noticeboard
 from web.notifications import notifications
+from web.numbers import numbers
 from web.operations import operations
 from web.phrases import phrases
 from web.work_items import work_items
@@ -96,6 +97,7 @@ def create_app(engine: ProcessEngine) -> Flask:
         documents,
         noticeboard,
         ledgers,
+        numbers,
         designer,
         migrations,
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -19,7 +19,11 @@ ledgers = Blueprint("ledgers", __name__, url_prefix="/ledgers")
 
 @ledgers.get("/")
 def index() -> str:
-    return render_template("ledgers/index.html", definitions=engine.ledgers())
+    return render_template(
+        "ledgers/index.html",
+        definitions=engine.ledgers(),
+        keeps_numbers=g.account.is_admin or engine.ledger_offices(by=person_id()),
+    )
 
 
 @ledgers.get("/<name>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
@@ -58,7 +58,7 @@ SHEETS: dict[str, dict[str, str]] = {
         "任职日期": "如 2021-05-01；不填为导入当天",
     },
 }
-DATES = frozenset({"成立日期", "入党日期", "编入日期", "任职日期"})
+DATES = frozenset({"成立日期", "入党日期", "编入日期", "任职日期", "签发日期"})
 GUIDE = "说明"
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})(?:[-/.月](\d{1,2})日?|月)?")
 
@@ -89,8 +89,12 @@ class Problem:
     message: str
 
 
-def read_workbook(content: bytes) -> tuple[list[Row], list[Problem]]:
-    """The filled rows of the three sheets, and what is wrong with cells and headings.
+def read_workbook(
+    content: bytes, sheets: Mapping[str, Mapping[str, str]] = SHEETS
+) -> tuple[list[Row], list[Problem]]:
+    """The filled rows of the sheets, and what is wrong with cells and headings.
+
+    :param sheets: columns by sheet, a required one with a star, each with a hint
 
     :raises Invalid: no .xlsx, or one that is too large or hostile; it is refused before it is parsed
     """
@@ -103,13 +107,13 @@ def read_workbook(content: bytes) -> tuple[list[Row], list[Problem]]:
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # the file's own statement of its size is not to be trusted
             lines = enumerate(sheet.iter_rows(max_col=MOST_COLUMNS), start=1)
-            if sheet.title in SHEETS:
+            if sheet.title in sheets:
                 known = True
-                _read_sheet(sheet.title, lines, rows, problems)
+                _read_sheet(sheet.title, sheets[sheet.title], lines, rows, problems)
             elif sheet.title != GUIDE and any(cell.value is not None for _, line in lines for cell in line):
                 problems.append(
                     Problem(
-                        sheet.title, 1, "", f"工作表应名为 {'、'.join(SHEETS)}，请改名或删除“{sheet.title}”。"
+                        sheet.title, 1, "", f"工作表应名为 {'、'.join(sheets)}，请改名或删除“{sheet.title}”。"
                     )
                 )
     except Invalid:
@@ -117,17 +121,17 @@ def read_workbook(content: bytes) -> tuple[list[Row], list[Problem]]:
     except Exception as error:  # openpyxl lets KeyError, ValueError, ParseError and others through
         raise _refused("文件不是有效的 Excel 工作簿（.xlsx），请用模板另存后重试。") from error
     if not known:
-        raise _refused(f"工作簿中没有名为 {'、'.join(SHEETS)} 的工作表，请使用下载的模板。")
+        raise _refused(f"工作簿中没有名为 {'、'.join(sheets)} 的工作表，请使用下载的模板。")
     return rows, problems
 
 
-def template_workbook() -> bytes:
+def template_workbook(sheets: Mapping[str, Mapping[str, str]] = SHEETS) -> bytes:
     """An empty workbook to fill in, with a sheet that explains every column."""
     book = Workbook()
     guide = book.worksheets[0]
     guide.title = GUIDE
     guide.append(["工作表", "列", "怎么填（带 * 的必填；不要填身份证号）"])
-    for name, columns in SHEETS.items():
+    for name, columns in sheets.items():
         sheet = book.create_sheet(name)
         sheet.append(list(columns))
         sheet.freeze_panes = "A2"
@@ -181,9 +185,13 @@ def _refuse_hostile(content: bytes) -> None:
 
 
 def _read_sheet(
-    sheet: str, lines: Iterator[tuple[int, Sequence[Any]]], rows: list[Row], problems: list[Problem]
+    sheet: str,
+    wanted: Mapping[str, str],
+    lines: Iterator[tuple[int, Sequence[Any]]],
+    rows: list[Row],
+    problems: list[Problem],
 ) -> None:
-    known = {column.rstrip("*"): column.endswith("*") for column in SHEETS[sheet]}
+    known = {column.rstrip("*"): column.endswith("*") for column in wanted}
     _, heading = next(lines, (1, ()))
     columns: dict[int, str] = {}
     for index, cell in enumerate(heading):

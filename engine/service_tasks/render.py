@@ -12,6 +12,9 @@ signatures on the former one; those that no longer occur are void.
 
 ``renews``: the document in whose place this one is issued (id, 换签). That one stays as it is, with its signatures.
 
+``opinions``: true puts what people have decided in this instance so far into the data, as 审批: a list of {环节, 姓名, 职务, 意见, 决定,
+日期, 加签}, for a 审批单. Whoever was added (加签) stands there too; he has no place in a file that is being signed.
+
 Result: ``document`` (id) and ``digest`` of the one; of many ``documents`` (ids) and ``items``: each ``item`` with ``document``.
 """
 
@@ -23,6 +26,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from engine import history, opinions
 from engine.documents import codes, numbering, register, seals
 from engine.documents.register import Document
 from engine.documents.signature_lines import Line, insert_signature_lines
@@ -51,7 +55,13 @@ def prepare(context: Operation, *, template: str, **inputs: Any) -> list[_Render
     """
     compiled = Template.load(context.loaded.templates[template])
     former = {document.title: document for document in _former(context, inputs.get("replaces"))}
-    return [_render(context, compiled, wanted, former) for wanted in _wanted(inputs)]
+    told = {"审批": _approvals(context)} if inputs.get("opinions") is True else {}
+    return [_render(context, compiled, wanted, former, told) for wanted in _wanted(inputs)]
+
+
+def _approvals(context: Operation) -> list[dict[str, Any]]:
+    steps = {one.id: one.name for one in context.loaded.process.model.elements.values()}
+    return opinions.approvals(context.session, context.instance, steps)
 
 
 def _wanted(inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -60,7 +70,11 @@ def _wanted(inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _render(
-    context: Operation, template: Template, wanted: Mapping[str, Any], former: Mapping[str, Document]
+    context: Operation,
+    template: Template,
+    wanted: Mapping[str, Any],
+    former: Mapping[str, Document],
+    told: Mapping[str, Any],
 ) -> _Rendered:
     asked = wanted.get("slots") or []
     units = {int(slot["unit"]) for slot in asked if slot.get("unit") is not None}
@@ -78,7 +92,8 @@ def _render(
     ]
     title = str(wanted.get("title") or "")
     code = _revised(former.get(title), slots) or codes.draw()
-    data = {**(wanted.get("data") or {}), "验真": codes.for_template(code, context.settings.public_url)}
+    proof = codes.for_template(code, context.settings.public_url)
+    data = {**(wanted.get("data") or {}), **told, "验真": proof}
     lines = [Line(slot.slot, suggested_title=slot.capacity or slot.label) for slot in slots]
     unit = wanted.get("unit")
     return _Rendered(
@@ -147,10 +162,11 @@ def _enter(
     renews: Any,
 ) -> Document:
     session, at = context.session, context.at
+    by = history.last_actor(session, context.instance.stream)
     if former is not None and _same_places(former, rendered.slots):
         former.data, former.code = rendered.data, rendered.code
         try:
-            register.add_revision(session, former.id, base=rendered.base, reason=REASON, at=at)
+            register.add_revision(session, former.id, base=rendered.base, reason=REASON, by=by, at=at)
         except Conflict as conflict:
             if conflict.code != "nothing-changed":
                 raise
@@ -170,6 +186,7 @@ def _enter(
         number=number,
         code=rendered.code,
         replaces_id=former.id if former is not None else None if renews is None else int(renews),
+        by=by,
         at=at,
     )
 
@@ -178,7 +195,7 @@ def _attach(context: Operation, number: str, document: Document) -> None:
     """Say in the register of numbers which document carries this one."""
     row = numbering.DocumentNumber
     found = context.session.scalar(
-        select(row).where(row.text == number, row.document_id.is_(None), row.cancelled_at.is_(None))
+        select(row).where(row.text == number, row.imported_at.is_(None), row.cancelled_at.is_(None))
     )
     if found is not None:
         numbering.attach(context.session, found, document_id=document.id)

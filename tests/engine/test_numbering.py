@@ -5,14 +5,21 @@ from __future__ import annotations
 import random
 import threading
 from datetime import UTC, date, datetime
+from io import BytesIO
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from engine import blobs
 from engine.database import Database
-from engine.documents import numbering
+from engine.deployments import Deployment, ProcessDefinition
+from engine.documents import number_workbook, numbering
 from engine.documents.numbering import DocumentNumber, NumberSeries
+from engine.documents.register import MAKER
 from engine.errors import Conflict, Invalid
+from engine.instances import ProcessInstance
 from engine.organisation.units import Unit
 
 AT = datetime(2026, 3, 5, 2, tzinfo=UTC)
@@ -97,3 +104,167 @@ def test_cancelled_number_stays_with_its_reason_and_is_not_used_again(
 def test_bad_code_or_year_is_refused(database: Database, agency: int, code: str, year: int) -> None:
     with database.write() as session, pytest.raises(Invalid):
         numbering.assign(session, agency_unit_id=agency, code=code, year=year, at=AT)
+
+
+def test_a_class_of_documents_has_a_sequence_of_its_own(database: Database, agency: int) -> None:
+    with database.write() as session:
+        plain = numbering.assign(session, agency_unit_id=agency, code="云工委", year=2026, at=AT)
+        classed = numbering.assign(
+            session, agency_unit_id=agency, code="云工委", category="综字", year=2026, at=AT
+        )
+        assert (plain.text, classed.text) == ("云工委〔2026〕1号", "云工委综字〔2026〕1号")
+        assert (classed.code, classed.category) == ("云工委综字", "综字")
+        with pytest.raises(Invalid, match="综字"):
+            numbering.assign(session, agency_unit_id=agency, code="云工委", category="A1", year=2026, at=AT)
+
+
+def test_a_step_taken_back_takes_its_number_again(database: Database, agency: int) -> None:
+    with database.write() as session:
+        session.add(_instance(session))
+        session.flush()
+        session.info[MAKER] = (1, "number")
+        first, second = (
+            numbering.assign(session, agency_unit_id=agency, code="云工委", year=2026, at=AT)
+            for _ in range(2)
+        )
+        assert [first.sequence, second.sequence] == [1, 2], "a step that runs twice needs two"
+        numbering.give_back(numbering.taken_by(session, 1, {"number"}), at=AT)
+        session.flush()
+        again = {
+            numbering.assign(session, agency_unit_id=agency, code="云工委", year=2026, at=AT).sequence
+            for _ in range(2)
+        }
+        assert again == {1, 2}
+        session.info.clear()
+        assert numbering.assign(session, agency_unit_id=agency, code="云工委", year=2026, at=AT).sequence == 3
+
+
+def test_what_a_cancelled_process_took_is_cancelled_with_it(database: Database, agency: int) -> None:
+    with database.write() as session:
+        session.add(_instance(session))
+        session.flush()
+        session.info[MAKER] = (1, "number")
+        number = numbering.assign(session, agency_unit_id=agency, code="云工委", year=2026, at=AT)
+        numbering.release(session, select(ProcessInstance.id), reason="流程撤销：重复发起", at=AT)
+        session.flush()
+        session.refresh(number)
+        assert (number.cancelled_at, number.reason) == (AT, "流程撤销：重复发起")
+
+
+def _instance(session: Session) -> ProcessInstance:
+    deployment = Deployment(deployed_at=AT)
+    session.add(deployment)
+    session.flush()
+    definition = ProcessDefinition(
+        key="letter",
+        version=1,
+        name="发文",
+        deployment_id=deployment.id,
+        digest="0" * 64,
+        bpmn_digest=blobs.put(session, b"<definitions/>", "application/xml", AT),
+        resources={},
+        called={},
+        findings=[],
+        deployed_at=AT,
+    )
+    session.add(definition)
+    session.flush()
+    return ProcessInstance(
+        id=1, definition_id=definition.id, path="/1/", title="发文", started_at=AT, scope="letter", version=1
+    )
+
+
+OLD = [
+    ("云工委【2012】05号", ("云工委", 2012, 5)),
+    ("云工委综字[1998]第012号", ("云工委综字", 1998, 12)),
+    ("云工委（2009）3号", ("云工委", 2009, 3)),
+    ("云工委〔2026〕41号", ("云工委", 2026, 41)),
+    ("云工委2012年5号", None),
+    ("〔2012〕5号", None),
+    ("云工委〔12〕5号", None),
+]
+
+
+@pytest.mark.parametrize(("text", "parsed"), OLD)
+def test_old_forms_are_understood(text: str, parsed: tuple[str, int, int] | None) -> None:
+    assert numbering.parse(text) == parsed
+
+
+def workbook(*rows: tuple[str, ...]) -> bytes:
+    book = load_workbook(BytesIO(number_workbook.template()))
+    for row in rows:
+        book["发文字号"].append(row)
+    stream = BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def test_old_numbers_come_in_unchanged_and_the_series_goes_on(database: Database, agency: int) -> None:
+    issue(database, agency)
+    content = workbook(
+        ("市直机关党工委", "云工委【2012】05号", "关于党费收缴的通知", "2012-03-05", ""),
+        ("中共云溪市直机关工作委员会", "云工委〔2026〕41号", "关于换届的批复", "2026-02-03", "重复编号"),
+    )
+    with database.write() as session:
+        report = number_workbook.read(session, content, at=AT)
+    assert (report.rows, report.errors) == (2, [])
+    assert issue(database, agency) == "云工委〔2026〕42号"
+    with database.read() as session:
+        lines = numbering.lines(session, agencies=None, limit=10)
+        assert [(line.number.text, line.title, line.state) for line in lines] == [
+            ("云工委〔2026〕42号", "", "未用"),
+            ("云工委〔2026〕41号", "关于换届的批复", "作废"),
+            ("云工委〔2026〕1号", "", "未用"),
+            ("云工委【2012】05号", "关于党费收缴的通知", "旧登记"),
+        ]
+        [this_year, old] = numbering.series(session, agencies=[agency])
+        assert (this_year.last, this_year.issued, this_year.cancelled, this_year.missing) == (42, 3, 1, 39)
+        assert (old.code, old.year, old.last, old.missing) == ("云工委", 2012, 5, 4)
+        assert numbering.lines(session, agencies=[], limit=10) == []
+
+
+def test_every_bad_row_is_named_and_nothing_is_half_imported(database: Database, agency: int) -> None:
+    content = workbook(
+        ("市直机关党工委", "云工委【2012】5号", "好的一行", "2012-03-05", ""),
+        ("无此单位", "云工委【2012】6号", "标题", "2012-03-05", ""),
+        ("市直机关党工委", "第七号", "标题", "2012-03-05", ""),
+        ("市直机关党工委", "云工委〔2012〕05号", "同一个号", "2012-03-05", ""),
+        ("市直机关党工委", "云工委【2012】8号", "", "2012-03-05", ""),
+    )
+    with database.write() as session:
+        report = number_workbook.read(session, content, at=AT)
+    assert [(problem.row, problem.column) for problem in report.errors] == [
+        (3, "发文机关"),
+        (4, "发文字号"),
+        (5, "发文字号"),
+        (6, "标题"),
+    ]
+    with database.read() as session:
+        assert numbering.lines(session, agencies=None, limit=10) == []
+        assert session.scalars(select(NumberSeries)).all() == []
+
+
+def test_the_exported_register_is_read_by_a_spreadsheet(database: Database, agency: int) -> None:
+    with database.write() as session:
+        numbering.enter(
+            session,
+            agency_unit_id=agency,
+            text="云工委【2012】5号",
+            title="=1+1",
+            issued_at=AT,
+            cancelled="重复",
+            at=AT,
+        )
+        content = number_workbook.write(numbering.lines(session, agencies=None, limit=10))
+    [heads, row] = load_workbook(BytesIO(content)).active.iter_rows()
+    assert [cell.value for cell in heads] == list(number_workbook.COLUMNS)
+    assert [cell.value for cell in row][:6] == [
+        "云工委【2012】5号",
+        "中共云溪市直机关工作委员会",
+        "云工委",
+        2012,
+        5,
+        "=1+1",
+    ]
+    assert row[5].data_type == "s", "a title is no formula"
+    assert [cell.value for cell in row][7] == "作废"
