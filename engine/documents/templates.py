@@ -24,6 +24,7 @@ from lxml import etree
 from markupsafe import Markup, escape
 
 from engine.clock import local
+from engine.documents import fitting
 from engine.documents.package import content_types, parse_xml, read_package, write_package
 from engine.errors import Invalid
 
@@ -631,6 +632,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "default": lambda value, other="": other if isinstance(value, Undefined) else value,
     "join": lambda value, by="": by.join(as_text(item) for item in value),
     "length": _length,
+    "行数": lambda value, width: fitting.line_count(as_text(value), int(width)),
+    "截行": lambda value, lines, width: fitting.cut(as_text(value), int(lines), int(width)),
     "最长": _longest,
     "署名": _unsealed_issuer,
     "署名日期": _unsealed_date,
