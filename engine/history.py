@@ -138,6 +138,12 @@ def at(session: Session, stream: str, number: int) -> Event | None:
     return session.scalar(select(Event).where(Event.stream == stream, Event.seq == number))
 
 
+def last_actor(session: Session, stream: str) -> int | None:
+    """The person whose act is the last in the stream."""
+    acts = select(Event.person_id).where(Event.stream == stream, Event.person_id.is_not(None))
+    return session.scalar(acts.order_by(Event.seq.desc()).limit(1))
+
+
 def read(session: Session, *streams: str) -> list[Event]:
     return list(session.scalars(select(Event).where(Event.stream.in_(streams)).order_by(Event.at, Event.id)))
 

@@ -9,15 +9,16 @@ everything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from engine import assignment, carbon_copies, transfers
+from engine import assignment, carbon_copies, history, transfers
 from engine.documents.register import Document
 from engine.documents.slots import Signature, SignatureSlot
 from engine.errors import NotFound
+from engine.history import Event
 from engine.instances import ProcessInstance
 from engine.organisation import accounts, posts
 from engine.work_items import ShownDocument, WorkItem
@@ -126,6 +127,31 @@ def require_document(session: Session, document: Document, person_id: int, on: d
         return
     if not is_admin(session, person_id):
         raise NotFound("no-document", "没有这份文件，或您无权查看。", id=document.id)
+
+
+#: acts that lead to a new revision of a document
+_CHANGING = ("started", "completed", "rejected", "taken-back", "jumped", "corrected")
+
+
+def revision_acts(
+    session: Session, document: Document, made: Sequence[datetime], person_id: int, on: date
+) -> list[list[Event]]:
+    """What was done in the document's instance before each of its revisions was made and after the one before.
+
+    :param made: when the revisions were made, the oldest first
+    :return: as many lists; empty ones for whoever may read the document and not its instance
+    """
+    instance = (
+        session.get(ProcessInstance, document.instance_id) if document.instance_id is not None else None
+    )
+    if instance is None or not may_read_instance(session, instance, person_id, on):
+        return [[] for _ in made]
+    acts = [one for one in history.read(session, instance.stream) if one.code in _CHANGING and one.person_id]
+    bounds = zip((None, *made), made, strict=False)
+    return [
+        [one for one in acts if (after is None or one.at > after) and one.at <= until]
+        for after, until in bounds
+    ]
 
 
 def shown(session: Session, instance_id: int, person_id: int, on: date) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from engine.errors import NotFound
@@ -10,6 +11,9 @@ from engine.errors import NotFound
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 16  # 80 bits
 GROUP = 4
+MAX_PRINTED = 20  # codes looked for in one text
+
+_GROUPS = re.compile(rf"(?<![A-Za-z0-9])(?:[{ALPHABET}]{{4}}-){{3}}[{ALPHABET}]{{4}}(?![A-Za-z0-9])")
 
 
 def draw() -> str:
@@ -37,6 +41,12 @@ def typed(text: str) -> str:
             "验真码应是 16 个字母和数字，印在文件上，形如 ABCD-EFGH-JKLM-NPQR；其中没有 0、O、1、I。请核对后再输。",
         )
     return code
+
+
+def printed(text: str) -> list[str]:
+    """The codes that stand in a text, in groups of four."""
+    found = (one.replace("-", "") for one in _GROUPS.findall(text))
+    return list(dict.fromkeys(found))[:MAX_PRINTED]
 
 
 def for_template(code: str, public_url: str) -> dict[str, str]:

@@ -81,6 +81,14 @@ def differences(old: bytes, new: bytes) -> list[Change]:
     return out
 
 
+def text(docx: bytes) -> str:
+    """All that is read in a .docx, a paragraph or row a line.
+
+    :raises Invalid: it is no sound .docx
+    """
+    return "\n".join(" ".join(block.cells) for block in _blocks(docx))
+
+
 def hunks(changes: Sequence[Change], around: int = 1) -> list[list[Change]]:
     """The changes, each with as many unchanged neighbours on either side; what lies between them is left out."""
     near = {

@@ -101,11 +101,13 @@ def create(
     number: str | None = None,
     code: str | None = None,
     replaces_id: int | None = None,
+    by: int | None = None,
     at: datetime,
 ) -> Document:
     """Enter a rendered document with its first revision.
 
     :param base: the filled .docx, signature lines in place (``signature_lines.insert_signature_lines``)
+    :param by: after whose act it was rendered
     :raises Invalid: ``not-a-docx`` and what else ``signing.base_package`` refuses
     """
     digest = blobs.put(session, signing.base_package(base), DOCX, at)
@@ -124,7 +126,7 @@ def create(
     )
     session.add(document)
     session.flush()
-    session.add(Revision(document_id=document.id, seq=1, base_digest=digest, created_at=at))
+    session.add(Revision(document_id=document.id, seq=1, base_digest=digest, person_id=by, created_at=at))
     for position, slot in enumerate(slots, 1):
         session.add(
             SignatureSlot(
@@ -142,9 +144,12 @@ def create(
     return document
 
 
-def add_revision(session: Session, document_id: int, *, base: bytes, reason: str, at: datetime) -> Revision:
+def add_revision(
+    session: Session, document_id: int, *, base: bytes, reason: str, by: int | None = None, at: datetime
+) -> Revision:
     """Put changed bytes in the place of the current ones. What was signed on those is void, and says why.
 
+    :param by: whose act led to it
     :raises NotFound: no such document
     :raises Conflict: ``document-voided``; ``nothing-changed``
     """
@@ -161,7 +166,14 @@ def add_revision(session: Session, document_id: int, *, base: bytes, reason: str
     )
     former.superseded_at = at
     session.flush()
-    revision = Revision(document_id=document.id, seq=former.seq + 1, base_digest=digest, created_at=at)
+    revision = Revision(
+        document_id=document.id,
+        seq=former.seq + 1,
+        base_digest=digest,
+        reason=reason,
+        person_id=by,
+        created_at=at,
+    )
     session.add(revision)
     session.flush()
     forget(session, [document])
