@@ -10,12 +10,13 @@ from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography.x509 import Certificate, load_pem_x509_certificates
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from engine import mailboxes
-from engine.egress import NOWHERE, AllowList
-from engine.errors import SettingsError
+from engine.egress import NOWHERE, AllowList, host_of
+from engine.errors import NotAllowed, SettingsError
 from engine.mailboxes import MailServer
 from engine.working_time import DEFAULT, OFFICE_HOURS, Hours, hours_of
 
@@ -37,6 +38,8 @@ class Settings:
     :ivar http_allow: where service tasks may call; nowhere by default
     :ivar webhook_secret: each receiver's signing key is made from it
     :ivar office_hours: when a working day is worked, Asia/Shanghai
+    :ivar tsa_url: the time stamp server (RFC 3161); empty: no time stamps
+    :ivar tsa_ca: the authorities of time stamp servers that are believed; empty: any server's
     """
 
     home: Path
@@ -53,6 +56,8 @@ class Settings:
     webhook_secret: str = ""
     office_hours: Hours = DEFAULT
     public_url: str = "http://127.0.0.1:8168"
+    tsa_url: str = ""
+    tsa_ca: tuple[Certificate, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -87,6 +92,8 @@ class Settings:
             webhook_secret=_secret(environ, home, "LVZE_WEBHOOK_SECRET", "webhook-secret"),
             office_hours=_office_hours(environ),
             public_url=_public_url(environ, host, port),
+            tsa_url=_tsa_url(environ),
+            tsa_ca=_tsa_ca(environ),
         )
 
 
@@ -170,6 +177,26 @@ def _public_url(environ: Mapping[str, str], host: str, port: int) -> str:
     if len(text) > 100 or " " in text:
         raise SettingsError("setting", "LVZE_PUBLIC_URL 不能有空格，不能超过 100 个字符：它要印成二维码。")
     return text
+
+
+def _tsa_url(environ: Mapping[str, str]) -> str:
+    text = environ.get("LVZE_TSA_URL", "").strip()
+    if text:
+        try:
+            host_of(text)
+        except NotAllowed as error:
+            raise SettingsError("setting", f"LVZE_TSA_URL 现在是“{text}”。{error}") from None
+    return text
+
+
+def _tsa_ca(environ: Mapping[str, str]) -> tuple[Certificate, ...]:
+    path = environ.get("LVZE_TSA_CA", "")
+    try:
+        return tuple(load_pem_x509_certificates(Path(path).read_bytes())) if path else ()
+    except (OSError, ValueError):
+        raise SettingsError(
+            "setting", f"LVZE_TSA_CA 应是时间戳服务器证书机构的证书文件（PEM），现在是“{path}”，读不出证书。"
+        ) from None
 
 
 def _secret(environ: Mapping[str, str], home: Path, name: str, file: str) -> str:

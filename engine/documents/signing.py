@@ -81,6 +81,7 @@ POLICY_TEXT = "签名人对文件的确切字节负责：规范打包，不压�
 HEADER = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 SIGNATURE_ID = "idPackageSignature"
 PICTURE_ID = "idValidSigLnImg"
+_VALUE = re.compile(rb"<SignatureValue>([^<]*)</SignatureValue>")
 
 
 def base_package(docx: bytes) -> bytes:
@@ -204,8 +205,28 @@ def signature_part(
     return lay_out(signed_info, _sign(key, signed_info.encode()), certificates, objects, properties)
 
 
+def stamped_text(part: bytes) -> bytes:
+    """What a time stamp of a signature part attests: its SignatureValue, canonical (XAdES, 7.3)."""
+    value = _VALUE.search(part)
+    assert value
+    return _tag("SignatureValue", value[1].decode(), xmlns=DSIG).encode()
+
+
+def with_time_stamp(part: bytes, token: bytes) -> bytes:
+    """A signature part with a time stamp token (DER) over ``stamped_text``: XAdES-T. What was signed stays as it was."""
+    end = b"</xd:SignedProperties>"
+    before, found, after = part.rpartition(end)
+    assert found
+    return before + end + _time_stamp(token).encode() + after
+
+
 def lay_out(
-    signed_info: str, value: bytes, certificates: Sequence[bytes], objects: Sequence[str], properties: str
+    signed_info: str,
+    value: bytes,
+    certificates: Sequence[bytes],
+    objects: Sequence[str],
+    properties: str,
+    time_stamp: bytes | None = None,
 ) -> bytes:
     """A signature part from its pieces, each the canonical text that is hashed or signed.
 
@@ -372,6 +393,15 @@ def _signed_properties(
         _tag("xd:SignedDataObjectProperties", commitment),
         **{"xmlns": DSIG, "xmlns:xd": XADES, "Id": f"idSignedProperties_{mark}"},
     )
+
+
+def _time_stamp(token: bytes) -> str:
+    stamp = _tag(
+        "xd:SignatureTimeStamp",
+        _tag("CanonicalizationMethod", Algorithm=C14N),
+        _tag("xd:EncapsulatedTimeStamp", base64.b64encode(token).decode()),
+    )
+    return _tag("xd:UnsignedProperties", _tag("xd:UnsignedSignatureProperties", stamp))
 
 
 def _issuer_serial(der: bytes) -> str:

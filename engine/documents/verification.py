@@ -12,7 +12,7 @@ import binascii
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -23,7 +23,7 @@ from cryptography.x509 import Certificate, load_der_x509_certificate
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from engine.documents import signing
+from engine.documents import signing, timestamps
 from engine.documents.package import (
     CONTENT_TYPES,
     RELATIONSHIPS,
@@ -34,6 +34,7 @@ from engine.documents.package import (
     target_of,
     write_package,
 )
+from engine.documents.timestamps import TimeStamp
 from engine.errors import Invalid
 
 _DS = f"{{{signing.DSIG}}}"
@@ -49,6 +50,10 @@ _METHODS: dict[str, hashes.HashAlgorithm] = {
     for kind in ("rsa", "ecdsa")
     for size, algorithm in ((256, hashes.SHA256()), (384, hashes.SHA384()), (512, hashes.SHA512()))
 }
+
+
+#: how far clocks of two houses may differ
+CLOCKS = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class SignatureReport:
     :ivar line_id: the signature line that it fills, or None
     :ivar problems: sentences; none means valid
     :ivar exact: signed under our policy, which asks for exact bytes
-    :ivar digest: SHA-256 of the part's bytes, under which the register knows it
+    :ivar digest: SHA-256 of the part's bytes without its time stamp, under which the register knows it
+    :ivar time_stamp: that the signature existed at a moment, by a server outside; None where it has none that is sound
     :ivar voided: what the register says, where it was asked and the signature is void
     """
 
@@ -92,6 +98,7 @@ class SignatureReport:
     certificate: Certificate | None = None
     exact: bool = False
     digest: str = ""
+    time_stamp: TimeStamp | None = None
     voided: Voided | None = None
 
     @property
@@ -117,12 +124,14 @@ def verify(
     trusted: Sequence[Certificate] = (),
     revoked: Mapping[int, datetime] | None = None,
     at: datetime | None = None,
+    stampers: Sequence[Certificate] = (),
 ) -> Verification:
     """Check a .docx. Never raises on a bad file: what cannot be read is reported as a change.
 
     :param trusted: authorities; where given, a signer whose certificate none of them issued is not valid
     :param revoked: moment of revocation by serial number
     :param at: the moment of checking; a signature from later than that is not valid
+    :param stampers: authorities of time stamp servers, who vouch for their time stamps
     """
     changes: dict[str, None] = {}  # in order, each once
     reports: list[SignatureReport] = []
@@ -137,7 +146,7 @@ def verify(
         report = SignatureReport(name, digest=hashlib.sha256(parts[name]).hexdigest())
         reports.append(report)
         try:
-            broken = _check(report, parts, types, base)
+            broken = _check(report, parts, types, base, stampers)
         except (Invalid, _Malformed, ValueError, UnsupportedAlgorithm) as error:
             report.problems.append(f"签名无法读取：{error}")
             broken = [f"{name} 被改动"]
@@ -160,7 +169,11 @@ class _Malformed(Exception):
 
 
 def _check(
-    report: SignatureReport, parts: Mapping[str, bytes], types: Mapping[str, str], base: Mapping[str, bytes]
+    report: SignatureReport,
+    parts: Mapping[str, bytes],
+    types: Mapping[str, str],
+    base: Mapping[str, bytes],
+    stampers: Sequence[Certificate],
 ) -> list[str]:
     """Fill the report from one signature; returns what was changed in the package."""
     content = parts[report.part]
@@ -191,8 +204,12 @@ def _check(
     if properties is not None:
         _check_certificates(report, properties, held)
         report.exact = properties.findtext(f".//{_XD}SigPolicyId/{_XD}Identifier") == signing.POLICY
-        if report.exact and _laid_out(root, info, value, held, properties) != content:
-            report.problems.append("签名的写法被改动。")
+        token = _read_time_stamp(report, root, stampers)
+        if report.exact:
+            bare = _laid_out(root, info, value, held, properties)
+            report.digest = hashlib.sha256(bare).hexdigest()
+            if (signing.with_time_stamp(bare, token) if token is not None else bare) != content:
+                report.problems.append("签名的写法被改动。")
         if report.exact and any(e.get("Id") not in {None, *signed} for e in root.findall(f"{_DS}Object")):
             report.problems.append("签名中多出没有签名的内容。")
     if any("签名" in problem for problem in report.problems):
@@ -289,6 +306,25 @@ def _read_claims(
         report.signed_at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
+def _read_time_stamp(
+    report: SignatureReport, root: etree._Element, stampers: Sequence[Certificate]
+) -> bytes | None:
+    """Check the signature's time stamp, if it has one; returns the token."""
+    stamps = list(root.iter(f"{_XD}SignatureTimeStamp"))
+    if not stamps:
+        return None
+    token = _base64(_only(stamps[0], f"{_XD}EncapsulatedTimeStamp"))
+    method = stamps[0].find(f"{_DS}CanonicalizationMethod")
+    text = _canonical(
+        _only(root, f"{_DS}SignatureValue"), [method.get("Algorithm", "")] if method is not None else []
+    )
+    try:
+        report.time_stamp = timestamps.read(token, text, trusted=stampers, exact=report.exact)
+    except Invalid as error:
+        report.problems.append(f"签名的时间戳无效：{error}。")
+    return token
+
+
 def _check_certificates(report: SignatureReport, properties: etree._Element, held: list[bytes]) -> None:
     named = [
         _digest_of(cert, der) == _digest_value(cert)
@@ -349,6 +385,8 @@ def _check_signer(
         report.problems.append("签署时间晚于现在。")
     elif certificate.serial_number in revoked and signed >= revoked[certificate.serial_number]:
         report.problems.append("签署时证书已被吊销。")
+    if signed is not None and report.time_stamp is not None and report.time_stamp.at < signed - CLOCKS:
+        report.problems.append("时间戳早于签署时间：签署时间不实。")
     if trusted and not any(_issued_by(certificate, authority) for authority in trusted):
         report.problems.append(f"未知证书机构“{_issuer_name(certificate)}”：无法确认签名人身份。")
 
