@@ -31,13 +31,13 @@ def cut(text: str, lines: int, width: int) -> str:
 def _lines(text: str, width: int) -> Iterator[tuple[str, bool]]:
     """Each line, and whether the paragraph ends with it."""
     for paragraph in text.split("\n"):
-        line = ""
-        for character in paragraph:
-            if line and _width(line + character) > width:
-                yield line, False
-                line = ""
-            line += character
-        yield line, True
+        start, taken = 0, 0.0
+        for at, character in enumerate(paragraph):
+            taken += _width(character)
+            if taken > width and at > start:
+                yield paragraph[start:at], False
+                start, taken = at, _width(character)
+        yield paragraph[start:], True
 
 
 def _width(text: str) -> float:
