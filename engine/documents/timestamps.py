@@ -2,30 +2,31 @@
 
 The server is asked through ``engine.egress``: bounded in time and size. What it answers is believed only if the status, the
 imprint, the nonce and its signature are right, its certificate is one for time stamps (2.3) and, where ``LVZE_TSA_CA`` names
-authorities, one of them issued it. pyHanko checks the token; it is also what signs PDF files, and takes a ``Server`` as it is.
+authorities, one of them issued it. pyHanko checks tokens; for the PDF files that it signs it asks ``Server.for_pdf``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from asn1crypto import cms, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
-from pyhanko.sign.timestamps import TimeStamper
-from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
-from pyhanko_certvalidator import ValidationContext
 
 from engine import egress
 from engine.egress import AllowList
 from engine.errors import Invalid, LvzeError
 from engine.settings import Settings
+
+if TYPE_CHECKING:  # half a second to import, and most processes see no time stamp
+    from pyhanko.sign.timestamps import TimeStamper
 
 #: seconds for a request and its answer
 TIMEOUT = 10.0
@@ -47,16 +48,17 @@ class TimeStamp:
     vouched: bool
 
 
-class Server(TimeStamper):
+@dataclass(frozen=True, slots=True)
+class Server:
     """A time stamp server.
 
-    :param allow: where calls may go; a private address must be listed, as for every call
-    :param trusted: authorities of time stamp servers; without any, a sound token of any server is taken
+    :ivar allow: where calls may go; a private address must be listed, as for every call
+    :ivar trusted: authorities of time stamp servers; without any, a sound token of any server is taken
     """
 
-    def __init__(self, url: str, allow: AllowList, trusted: Sequence[Certificate] = ()) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.url, self._allow, self.trusted = url, allow, tuple(trusted)
+    url: str
+    allow: AllowList
+    trusted: tuple[Certificate, ...] = ()
 
     def stamp(self, message: bytes) -> bytes:
         """A checked time stamp token (DER) over the SHA-256 of the message.
@@ -64,22 +66,34 @@ class Server(TimeStamper):
         :raises NotAllowed: ``host-not-allowed``
         :raises LvzeError: ``unreachable``, ``too-large``, or ``time-stamp``: the answer is no sound time stamp
         """
-        return bytes(self._request(hashlib.sha256(message).digest(), "sha256").dump())
+        return bytes(self.request(hashlib.sha256(message).digest(), "sha256").dump())
 
-    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
-        return await asyncio.to_thread(self._request, message_digest, md_algorithm)
+    def for_pdf(self) -> TimeStamper:
+        """The same server as pyHanko asks one when it signs PDF files."""
+        from pyhanko.sign.timestamps import TimeStamper
 
-    def _request(self, digest: bytes, algorithm: str) -> cms.ContentInfo:
-        nonce, request = self.request_cms(digest, algorithm)  # type: ignore[no-untyped-call]
+        class Asked(TimeStamper):
+            async def async_timestamp(_, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+                return await asyncio.to_thread(self.request, message_digest, md_algorithm)
+
+        return Asked()  # type: ignore[no-untyped-call]
+
+    def request(self, digest: bytes, algorithm: str) -> cms.ContentInfo:
+        """A checked token over a digest. See ``stamp``."""
+        nonce = secrets.randbits(63)
+        imprint = {"hash_algorithm": {"algorithm": algorithm}, "hashed_message": digest}
+        query = tsp.TimeStampReq(
+            {"version": "v1", "message_imprint": imprint, "nonce": nonce, "cert_req": True}
+        )
         answer = egress.call(
-            self._allow,
+            self.allow,
             "POST",
             self.url,
             headers={
                 "Content-Type": "application/timestamp-query",
                 "Accept": "application/timestamp-reply",
             },
-            body=request.dump(),
+            body=query.dump(),
             timeout=TIMEOUT,
         )
         if answer.status != 200:
@@ -141,6 +155,10 @@ def _checked(
     token: cms.ContentInfo, imprint: Callable[[str], bytes], trusted: Sequence[Certificate]
 ) -> TimeStamp:
     """:raises Invalid: what is wrong with it"""
+    from pyhanko.sign.validation.errors import SignatureValidationError
+    from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+    from pyhanko_certvalidator import ValidationContext
+
     signed = token["content"]
     info = signed["encap_content_info"]["content"].parsed
     if not isinstance(info, tsp.TSTInfo):
