@@ -151,7 +151,7 @@ def verify(
             report.problems.append(f"签名无法读取：{error}")
             broken = [f"{name} 被改动"]
         changes |= dict.fromkeys(f"{change}。" for change in broken)
-        _check_signer(report, trusted, revoked or {}, at)
+        check_signer(report, trusted, revoked or {}, at)
     if any(report.exact for report in reports):
         written = signing.assembled_parts(base, [parts[name] for name in names])
         changes |= dict.fromkeys(_differences(parts, written, changes))
@@ -188,7 +188,7 @@ def _check(
     if not held:
         raise _Malformed("没有证书")
     report.certificate = load_der_x509_certificate(held[0])
-    report.signer = _name(report.certificate)
+    report.signer = common_name(report.certificate)
     signed = _signed_elements(info, by_id, report)
     if not _signed_by(report.certificate, info, value):
         report.problems.append("签名值与证书不符：签名被改动。")
@@ -368,12 +368,13 @@ def _signed_by(certificate: Certificate, info: etree._Element, value: bytes) -> 
     return True
 
 
-def _check_signer(
+def check_signer(
     report: SignatureReport,
     trusted: Sequence[Certificate],
     revoked: Mapping[int, datetime],
     at: datetime | None,
 ) -> None:
+    """Report what is wrong with who signed and when; the same for every kind of file. See ``verify``."""
     certificate, signed = report.certificate, report.signed_at
     if certificate is None:
         return
@@ -470,7 +471,7 @@ def _base64(element: etree._Element) -> bytes:
         raise _Malformed(f"{etree.QName(element).localname} 不是 Base64") from None
 
 
-def _name(certificate: Certificate) -> str:
+def common_name(certificate: Certificate) -> str:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
