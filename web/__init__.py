@@ -23,6 +23,7 @@ from engine.errors import LvzeError
 from web import wording
 from web.accounts import accounts
 from web.assets import asset
+from web.authenticity import authenticity
 from web.copies import copies
 from web.current import engine as current_engine
 from web.delegations import delegations
@@ -95,6 +96,7 @@ def create_app(engine: ProcessEngine) -> Flask:
         instances,
         notifications,
         documents,
+        authenticity,
         noticeboard,
         ledgers,
         numbers,

@@ -1,15 +1,14 @@
-"""Documents: their page, their files, pictures of their pages; and the verification of a file that somebody brings."""
+"""Documents: their page, their files and revisions, pictures of their pages."""
 
 from __future__ import annotations
 
 from io import BytesIO
 from urllib.parse import quote
 
-from flask import Blueprint, Response, render_template, request, send_file
-from flask_babel import gettext as _
+from flask import Blueprint, Response, render_template, send_file
 
 from engine.documents.register import Document
-from web.current import engine, person_id, public
+from web.current import engine, person_id
 
 documents = Blueprint("documents", __name__)
 
@@ -67,26 +66,6 @@ def page(id: int, number: int) -> Response:
     # The address says how the document stood, and a page of that never changes.
     response.headers["Cache-Control"] = "private, max-age=86400"
     return response
-
-
-@documents.get("/verification")
-@public
-def verification() -> str:
-    return render_template("documents/verification.html")
-
-
-@documents.post("/verification")
-@public
-def verify() -> tuple[str, int] | str:
-    upload = request.files.get("file")
-    content = upload.read() if upload else b""
-    if not upload or not content:
-        return render_template(
-            "documents/verification.html", wrong=_("请选择要验证的 Word 文件（.docx）。")
-        ), 422
-    return render_template(
-        "documents/verification.html", name=upload.filename, verification=engine.verify(content)
-    )
 
 
 def _file(id: int, form: str, mimetype: str) -> Response:

@@ -15,7 +15,11 @@ from tests.web.conftest import PASSWORD, Visit, Visitor, World
 def test_everything_asks_for_a_login_but_what_is_public(app: Flask, visit: Visit) -> None:
     stranger = visit("")
     public = {"accounts.login", "accounts.sign_in", "accounts.type_size", "inbox.home", "static"}
-    public |= {"noticeboard.board", "noticeboard.show", "documents.verification", "documents.verify"}
+    public |= {
+        "noticeboard.board",
+        "noticeboard.show",
+        *(f"authenticity.{one}" for one in ("ask", "check", "show", "compare")),
+    }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in public:
             continue

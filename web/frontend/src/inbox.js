@@ -3,6 +3,7 @@ import './polyfills.js';
 import htmx from 'htmx.org';
 import { confirmations, errorSummary, phrases, printing } from './page/comfort.js';
 import { drafts } from './page/draft.js';
+import { drops } from './page/drop.js';
 import { pictures } from './page/pictures.js';
 import { rows } from './page/rows.js';
 import { sheets } from './page/sheet.js';
@@ -20,7 +21,7 @@ htmx.config.responseHandling = [
 ];
 
 function start(root) {
-  for (const part of [rows, signatures, drafts, pictures]) part(root);
+  for (const part of [rows, signatures, drafts, pictures, drops]) part(root);
 }
 
 printing();
