@@ -35,6 +35,7 @@ class Page:
 
     :ivar headers: paragraphs for "default" (odd), "even" and "first" pages; the first page differs where "first" is among
         headers or footers
+    :ivar grid: lines at the standard's pitch; LibreOffice centres them on the page, which moves a page full of tables down
     """
 
     width: int = 11906
@@ -45,6 +46,7 @@ class Page:
     left: int = 1587
     header: int = 851
     footer: int = 1446  # the dash 7 mm under the type area (7.5)
+    grid: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     footers: Mapping[str, str] = field(
         default_factory=lambda: {"default": page_number("right"), "even": page_number("left")}
@@ -69,11 +71,12 @@ class Page:
         )
         turned = ' w:orient="landscape"' if self.width > self.height else ""
         first = "<w:titlePg/>" if "first" in {*self.headers, *self.footers} else ""
+        grid = f'<w:docGrid w:type="lines" w:linePitch="{PITCH}"/>' if self.grid else ""
         return (
             f'<w:sectPr>{references}<w:pgSz w:w="{self.width}" w:h="{self.height}"{turned}/>'
             f'<w:pgMar w:top="{self.top}" w:right="{self.right}" w:bottom="{self.bottom}" w:left="{self.left}" '
             f'w:header="{self.header}" w:footer="{self.footer}" w:gutter="0"/>{first}'
-            f'<w:docGrid w:type="lines" w:linePitch="{PITCH}"/></w:sectPr>'
+            f"{grid}</w:sectPr>"
         )
 
 
