@@ -1050,8 +1050,10 @@ class ProcessEngine:
             document = self._readable(session, document_id, by)
             return register.package(session, document, revisions.numbered(session, document.id, seq))
 
-    def differences(self, document_id: int, old: int, new: int, *, by: int) -> list[Change]:
-        """What changed in the text from one revision to another.
+    def differences(
+        self, document_id: int, old: int, new: int, *, whole: bool = False, by: int
+    ) -> list[list[Change]]:
+        """What changed in the text from one revision to another, each change with its neighbours; or the whole text as one.
 
         :raises NotFound: no such revision
         """
@@ -1061,7 +1063,8 @@ class ProcessEngine:
                 blobs.get(session, revisions.numbered(session, document.id, seq).base_digest)
                 for seq in (old, new)
             )
-        return differences.differences(before, after)
+        changes = differences.differences(before, after)
+        return [changes] if whole else differences.hunks(changes)
 
     def renewed_by(self, document_id: int, *, by: int) -> Document | None:
         """The document that was issued in this one's place and is signed on all sides (换签), if any."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 from urllib.parse import quote
 
-from flask import Blueprint, Response, render_template, send_file
+from flask import Blueprint, Response, render_template, request, send_file
+from flask_babel import gettext as _
 
 from engine.documents.register import Document
 from web.current import engine, person_id
+from web.wording import lines
 
 documents = Blueprint("documents", __name__)
 
@@ -31,6 +33,33 @@ def show(id: int) -> str:
         verification=verification,
         renewed_by=engine.renewed_by(id, by=person_id()),
         names=_names(document),
+        revisions=[
+            (line, lines(acts))
+            for line, acts in zip(
+                engine.revisions(id, by=person_id()), engine.revision_acts(id, by=person_id()), strict=True
+            )
+        ],
+    )
+
+
+@documents.get("/documents/<int:id>/differences")
+def differences(id: int) -> str:
+    """What changed from one revision to another; between the two last ones where none is chosen."""
+    document = engine.document(id, by=person_id())
+    newest = document.revision.seq
+    new = request.args.get("new", newest, type=int)
+    old = request.args.get("old", max(1, new - 1), type=int)
+    whole = "all" in request.args
+    parts = engine.differences(id, old, new, whole=whole, by=person_id())
+    return render_template(
+        "documents/differences.html",
+        document=document,
+        old=old,
+        new=new,
+        newest=newest,
+        whole=whole,
+        parts=parts,
+        changed=any(change.operation != "equal" for part in parts for change in part),
     )
 
 
@@ -55,6 +84,14 @@ def docx(id: int) -> Response:
     return _file(id, "docx", _DOCX)
 
 
+@documents.get("/documents/<int:id>/revisions/<int:seq>.docx")
+def revision(id: int, seq: int) -> Response:
+    """A revision's file as it was, with the signatures that were given on it."""
+    title = _("%(title)s（第 %(number)s 版）", title=engine.document(id, by=person_id()).title, number=seq)
+    content = engine.revision_file(id, seq, by=person_id())
+    return _download(content, _DOCX, f"document-{id}-{seq}.docx", f"{title}.docx")
+
+
 @documents.get("/documents/<int:id>.pdf")
 def pdf(id: int) -> Response:
     return _file(id, "pdf", "application/pdf")
@@ -70,12 +107,17 @@ def page(id: int, number: int) -> Response:
 
 def _file(id: int, form: str, mimetype: str) -> Response:
     document = engine.document(id, by=person_id())
-    response = send_file(BytesIO(engine.document_file(id, by=person_id(), form=form)), mimetype)
-    name = quote(f"{document.title}.{form}")
+    content = engine.document_file(id, by=person_id(), form=form)
+    return _download(content, mimetype, f"document-{id}.{form}", f"{document.title}.{form}")
+
+
+def _download(content: bytes, mimetype: str, plain: str, name: str) -> Response:
+    """:param plain: the file's name for browsers that know no other letters"""
+    response = send_file(BytesIO(content), mimetype)
     response.headers["Cache-Control"] = "no-store"
-    disposition = "inline" if form == "pdf" else "attachment"
+    disposition = "inline" if mimetype == "application/pdf" else "attachment"
     response.headers["Content-Disposition"] = (
-        f"{disposition}; filename=\"document-{id}.{form}\"; filename*=UTF-8''{name}"
+        f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
     )
     return response
 
