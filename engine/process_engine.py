@@ -43,6 +43,7 @@ from engine import (
     plaques,
     reading,
     renewals,
+    stamping,
     starting,
     suspension,
     transfers,
@@ -75,6 +76,7 @@ from engine.documents.pdf import Renderer
 from engine.documents.preview import Previews
 from engine.documents.register import Document
 from engine.documents.revisions import RevisionLine
+from engine.documents.seal_pictures import DIAMETER
 from engine.documents.seals import SealUseLine
 from engine.documents.verification import Verification
 from engine.effects import Effects
@@ -128,7 +130,7 @@ class ProcessEngine:
         renderer = Renderer()
         self._runtime = Runtime(
             settings,
-            Database(settings.database_url, settings.office_hours),
+            Database(settings.database_url, settings.office_hours, settings.pki),
             clock or SystemClock(),
             Definitions(),
             renderer,
@@ -1100,19 +1102,32 @@ class ProcessEngine:
         with self._read() as session:
             return authenticity.of_file(session, content, asked=code, at=self.clock.now())
 
+    def stamp_signatures(self) -> int:
+        """Fetch time stamps for signatures that have none; workers do it all the time. Returns how many came.
+
+        :raises LvzeError: the time stamp server is away, or its answers are not sound
+        """
+        return stamping.run(self._runtime)
+
+    def unstamped_signatures(self) -> tuple[int, datetime | None]:
+        """How many signatures wait for a time stamp, and since when the first of them does."""
+        with self._read() as session:
+            return signatures.unstamped_since(session)
+
     def grant_demo_seal(self, unit_id: int, *, by: int | None) -> seals.Seal:
         """A drawn seal that reads 演示专用."""
         with self._administer(by, "organisation", "seal-granted", unit=unit_id, demo=True) as (session, at):
             name = units.name_on(session, unit_id, local(at).date()).name
             return seals.grant_demo(session, unit_id=unit_id, name=name, by=by, at=at)
 
-    def upload_seal(self, unit_id: int, picture: bytes, *, by: int) -> seals.Seal:
+    def upload_seal(self, unit_id: int, picture: bytes, *, diameter: float = DIAMETER, by: int) -> seals.Seal:
         """A real unit's seal, as a picture.
 
+        :param diameter: in mm
         :raises Invalid: not a picture that can be one
         """
         with self._administer(by, "organisation", "seal-granted", unit=unit_id, demo=False) as (session, at):
-            return seals.upload(session, unit_id=unit_id, picture=picture, by=by, at=at)
+            return seals.upload(session, unit_id=unit_id, picture=picture, diameter=diameter, by=by, at=at)
 
     def seals_in_use(self, *, by: int) -> dict[int, seals.Seal]:
         """The seals in use, by unit."""
@@ -1134,11 +1149,60 @@ class ProcessEngine:
         with self._administer(by, "organisation", "seal-withdrawn", unit=unit_id) as (session, at):
             return seals.withdraw(session, unit_id, at=at)
 
-    def seal_uses(self, *, by: int, limit: int = 200) -> list[SealUseLine]:
-        """用印登记, newest first."""
+    def seal_uses(self, *, by: int, limit: int = 200, offset: int = 0) -> list[SealUseLine]:
+        """用印登记 of the units whose officer he is, of all for an administrator; newest first.
+
+        :raises NotAllowed: officer of none
+        """
+        with self._read() as session:
+            visible = _agencies(session, by, self.today())
+            return seals.latest_uses(session, units=visible, limit=limit, offset=offset)
+
+    def seal_counts(self, *, by: int) -> dict[int, int]:
+        """How often the seals in use were used, by unit."""
         with self._read() as session:
             _require_admin(session, by)
-            return seals.latest_uses(session, limit=limit)
+            return seals.counts(session)
+
+    def permit_seal(
+        self,
+        unit_id: int,
+        person_id: int,
+        *,
+        reason: str,
+        from_on: date | None = None,
+        until_on: date | None = None,
+        by: int,
+    ) -> seals.SealPermission:
+        """用印授权: let somebody use a unit's seal besides the holders of its posts, from today on where no day is given.
+
+        :raises Invalid: no reason, or an end before the beginning
+        """
+        payload = {"unit": unit_id, "person": person_id, "reason": reason}
+        with self._administer(by, "organisation", "seal-permitted", **payload) as (session, at):
+            return seals.permit(
+                session,
+                unit_id=unit_id,
+                person_id=person_id,
+                reason=reason,
+                from_on=from_on or local(at).date(),
+                until_on=until_on,
+                by=by,
+            )
+
+    def end_seal_permission(self, permission_id: int, *, by: int) -> seals.SealPermission:
+        """From today on he may not use it."""
+        with self._administer(by, "organisation", "seal-permission-ended", permission=permission_id) as (
+            session,
+            at,
+        ):
+            return seals.end_permission(session, permission_id, on=local(at).date())
+
+    def seal_permissions(self, *, by: int) -> list[tuple[seals.SealPermission, str]]:
+        """Those in force or to come, each with the person's name."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return seals.permissions(session, self.today())
 
     def numbers(
         self,
@@ -1819,9 +1883,7 @@ def _agencies(session: Session, by: int, on: date) -> set[int] | None:
         return None
     kept = ledgers.offices(session, by, on)
     if not kept:
-        raise NotAllowed(
-            "not-officer", f"发文字号登记簿由各单位的{'、'.join(ledgers.OFFICERS)}和系统管理员查看。"
-        )
+        raise NotAllowed("not-officer", f"这些登记由各单位的{'、'.join(ledgers.OFFICERS)}和系统管理员查看。")
     return kept
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parseaddr
 from pathlib import Path
@@ -18,6 +18,7 @@ from engine import mailboxes
 from engine.egress import NOWHERE, AllowList, host_of
 from engine.errors import NotAllowed, SettingsError
 from engine.mailboxes import MailServer
+from engine.pki import KEY_KINDS, KeyKind, Pki
 from engine.working_time import DEFAULT, OFFICE_HOURS, Hours, hours_of
 
 
@@ -40,6 +41,10 @@ class Settings:
     :ivar office_hours: when a working day is worked, Asia/Shanghai
     :ivar tsa_url: the time stamp server (RFC 3161); empty: no time stamps
     :ivar tsa_ca: the authorities of time stamp servers that are believed; empty: any server's
+    :ivar signature_algorithm: of the keys of new holders
+    :ivar pkcs11_module: the library through which tokens are reached, with ``pkcs11_pin``
+    :ivar crl_base: address of the lists of revoked certificates; empty where the installation has told no public address
+    :ivar classified_approval: by what the installation is approved for state secrets (密级); empty: it is not
     """
 
     home: Path
@@ -58,6 +63,11 @@ class Settings:
     public_url: str = "http://127.0.0.1:8168"
     tsa_url: str = ""
     tsa_ca: tuple[Certificate, ...] = ()
+    signature_algorithm: KeyKind = "RSA"
+    pkcs11_module: str = ""
+    pkcs11_pin: str = field(default="", repr=False)
+    crl_base: str = ""
+    classified_approval: str = ""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -94,7 +104,18 @@ class Settings:
             public_url=_public_url(environ, host, port),
             tsa_url=_tsa_url(environ),
             tsa_ca=_tsa_ca(environ),
+            signature_algorithm=_signature_algorithm(environ),
+            pkcs11_module=_pkcs11_module(environ),
+            pkcs11_pin=environ.get("LVZE_PKCS11_PIN", ""),
+            crl_base=f"{_public_url(environ, host, port)}/authority/crl"
+            if environ.get("LVZE_PUBLIC_URL")
+            else "",
+            classified_approval=environ.get("LVZE_CLASSIFIED_APPROVAL", "").strip(),
         )
+
+    @property
+    def pki(self) -> Pki:
+        return Pki(self.signature_algorithm, self.pkcs11_module, self.pkcs11_pin, self.crl_base, self.tsa_ca)
 
 
 def _home(environ: Mapping[str, str]) -> Path:
@@ -197,6 +218,26 @@ def _tsa_ca(environ: Mapping[str, str]) -> tuple[Certificate, ...]:
         raise SettingsError(
             "setting", f"LVZE_TSA_CA 应是时间戳服务器证书机构的证书文件（PEM），现在是“{path}”，读不出证书。"
         ) from None
+
+
+def _signature_algorithm(environ: Mapping[str, str]) -> KeyKind:
+    text = environ.get("LVZE_SIGNATURE_ALGORITHM") or "RSA"
+    for kind in KEY_KINDS:
+        if text == kind:
+            return kind
+    raise SettingsError(
+        "setting", f"LVZE_SIGNATURE_ALGORITHM 应是 {'、'.join(KEY_KINDS)} 之一，现在是“{text}”。"
+    )
+
+
+def _pkcs11_module(environ: Mapping[str, str]) -> str:
+    text = environ.get("LVZE_PKCS11_MODULE", "")
+    if text and not Path(text).is_file():
+        raise SettingsError(
+            "setting",
+            f"LVZE_PKCS11_MODULE 应是令牌厂商的动态库文件，如 /usr/lib/…/lib….so，现在没有“{text}”。",
+        )
+    return text
 
 
 def _secret(environ: Mapping[str, str], home: Path, name: str, file: str) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, and_, or_, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, String, and_, false, or_, select, update
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from engine import blobs
 from engine.database import Table, UtcDateTime, Values
@@ -34,6 +34,8 @@ class Document(Table):
     :ivar code: 验真码, printed on it; NULL for what was issued before there were any
     :ivar data: what the template was filled with
     :ivar element_id: the service task that rendered it
+    :ivar ordered: its slots are signed in their order
+    :ivar classification: 密级, where it bears one (``engine.documents.classification``)
     :ivar replaces_id: the document in whose place this one was issued (换签)
     """
 
@@ -58,6 +60,8 @@ class Document(Table):
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("document.id"))
     voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     void_reason: Mapped[str | None] = mapped_column(String(200))
+    ordered: Mapped[bool] = mapped_column(default=False, server_default=false())
+    classification: Mapped[str | None] = mapped_column(String(12))
 
     revision: Mapped[Revision] = relationship(
         primaryjoin=lambda: and_(Revision.document_id == Document.id, Revision.superseded_at.is_(None)),
@@ -98,6 +102,8 @@ def create(
     data: Any,
     base: bytes,
     slots: Sequence[Slot],
+    ordered: bool = False,
+    classification: str | None = None,
     number: str | None = None,
     code: str | None = None,
     replaces_id: int | None = None,
@@ -106,6 +112,7 @@ def create(
 ) -> Document:
     """Enter a rendered document with its first revision.
 
+    :param ordered: the slots are signed one after another, in this order
     :param base: the filled .docx, signature lines in place (``signature_lines.insert_signature_lines``)
     :param by: after whose act it was rendered
     :raises Invalid: ``not-a-docx`` and what else ``signing.base_package`` refuses
@@ -123,6 +130,8 @@ def create(
         data=data,
         created_at=at,
         replaces_id=replaces_id,
+        ordered=ordered,
+        classification=classification,
     )
     session.add(document)
     session.flush()
@@ -137,6 +146,7 @@ def create(
                 capacity=slot.capacity,
                 unit_id=slot.unit_id,
                 kind=slot.kind,
+                role=slot.role,
             )
         )
     session.flush()
@@ -220,9 +230,11 @@ def package(session: Session, document: Document, revision: Revision | None = No
     with names of their own behind the plain ones: LibreOffice asks for that.
     """
     chosen = revision or document.revision
+    token = aliased(blobs.Blob)
     rows = session.execute(
-        select(blobs.Blob.content, Signature.slot_id)
+        select(blobs.Blob.content, token.content.label("token"), Signature.slot_id)
         .join(Signature, Signature.xml_digest == blobs.Blob.digest)
+        .outerjoin(token, token.digest == Signature.stamp_digest)
         .where(Signature.revision_id == chosen.id)
         .where(
             or_(Signature.voided_at.is_(None), Signature.voided_at == chosen.superseded_at)
@@ -232,7 +244,11 @@ def package(session: Session, document: Document, revision: Revision | None = No
         .order_by(Signature.id)
     ).all()
     ordered = sorted(rows, key=lambda row: picture_way(document.slots, row.slot_id) == "named")
-    return signing.assemble(blobs.get(session, chosen.base_digest), [row.content for row in ordered])
+    parts = [
+        row.content if row.token is None else signing.with_time_stamp(row.content, row.token)
+        for row in ordered
+    ]
+    return signing.assemble(blobs.get(session, chosen.base_digest), parts)
 
 
 def void(session: Session, document_id: int, *, reason: str, at: datetime) -> Document:

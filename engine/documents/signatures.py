@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, insert, select, update
+from sqlalchemy import CursorResult, and_, exists, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -23,7 +23,7 @@ from engine.documents.handwriting import Handwriting
 from engine.documents.register import MAKER, Document, forget, require_live, required
 from engine.documents.revisions import Revision
 from engine.documents.signature_lines import line_id
-from engine.documents.slots import OUTCOMES, Signature, SignatureSlot, picture_way
+from engine.documents.slots import OUTCOMES, UNSTAMPED, Signature, SignatureSlot, picture_way
 from engine.documents.verification import Voided
 from engine.errors import Conflict, Invalid
 from engine.organisation.people import Person
@@ -202,12 +202,16 @@ def seal(
     unit_name: str,
     person_id: int | None,
     reason: str,
+    applicant: int | None = None,
+    copies: int = 1,
     passphrase: str,
     at: datetime,
 ) -> bool:
     """Put the unit's seal on a document, and a line in its 用印登记. False where the unit owns none.
 
     :param person_id: who approved it; who may is ``seals.require_keeper``
+    :param applicant: who had the document made
+    :param copies: how many are printed and stamped
     :raises Conflict: ``already-signed``, ``document-voided``
     """
     owned = seals.of_unit(session, unit_id)
@@ -228,12 +232,16 @@ def seal(
     picture = blobs.get(session, owned.image_digest)
     _make(session, prepared, found, picture=picture, passphrase=passphrase, at=at, unit_id=unit_id)
     store(session, prepared, at=at)
-    session.add(
-        seals.SealUse(
-            seal_id=owned.id, document_id=document_id, person_id=person_id, reason=reason, used_at=at
-        )
+    seals.use(
+        session,
+        owned,
+        document_id=document_id,
+        approved_by=person_id,
+        applicant=applicant,
+        reason=reason,
+        copies=copies,
+        at=at,
     )
-    session.flush()
     return True
 
 
@@ -313,6 +321,40 @@ def voided(session: Session, digests: Iterable[str]) -> dict[str, Voided]:
         for one, title, label, name in rows
         if one.voided_at is not None
     }
+
+
+def unstamped(session: Session, limit: int) -> list[tuple[int, bytes]]:
+    """Id and part of signatures in force that no time stamp stands beside, the newest first."""
+    rows = session.execute(
+        select(Signature.id, blobs.Blob.content)
+        .join(blobs.Blob, blobs.Blob.digest == Signature.xml_digest)
+        .where(text(UNSTAMPED))
+        .order_by(Signature.id.desc())
+        .limit(limit)
+    )
+    return [(row.id, row.content) for row in rows]
+
+
+def unstamped_since(session: Session) -> tuple[int, datetime | None]:
+    """How many signatures wait for a time stamp, and when the first of them was given."""
+    waiting = select(func.count(), func.min(Signature.signed_at)).where(text(UNSTAMPED))
+    count, first = session.execute(waiting).one()
+    return count, first
+
+
+def keep_stamp(
+    session: Session, signature_id: int, token: bytes, *, stamped_at: datetime, at: datetime
+) -> bool:
+    """Keep a time stamp beside its signature, whose own bytes stay as they are. False where it has one by now."""
+    digest = blobs.put(session, token, "application/timestamp-token", at)
+    done = session.execute(
+        update(Signature)
+        .where(Signature.id == signature_id, text(UNSTAMPED))
+        .values(stamp_digest=digest, stamped_at=stamped_at)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(done, CursorResult)
+    return done.rowcount == 1
 
 
 def unsigned(session: Session, document_ids: Iterable[int]) -> list[SignatureSlot]:
@@ -412,6 +454,8 @@ def _open(session: Session, ids: Sequence[int], slot: str, signer: int | None) -
             raise Conflict(
                 "already-signed", f"《{document.title}》的这一签名处已有签署结果，请刷新页面查看。"
             )
+        if document.ordered:
+            _require_turn(document, slot)
         others = (s.signature for s in document.slots if s.kind == "签名" and s.slot != slot)
         if signer is not None and any(o and o.outcome == "已签" and o.person_id == signer for o in others):
             raise Conflict(
@@ -420,6 +464,19 @@ def _open(session: Session, ids: Sequence[int], slot: str, signer: int | None) -
                 document=document.id,
             )
     return found
+
+
+def _require_turn(document: Document, slot: str) -> None:
+    """The slots before this one have their outcomes."""
+    for before in document.slots:
+        if before.slot == slot:
+            return
+        if before.signature is None:
+            raise Conflict(
+                "not-his-turn",
+                f"《{document.title}》按顺序签署，请等“{before.role or before.label}”签署之后再签。",
+                document=document.id,
+            )
 
 
 def _make(

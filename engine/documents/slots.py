@@ -20,6 +20,9 @@ WAYS = ("电子", "纸质")
 KINDS = ("签名", "印章")
 
 
+UNSTAMPED = "xml_digest IS NOT NULL AND stamp_digest IS NULL AND voided_at IS NULL"
+
+
 class Signature(Table):
     """What became of one slot of one revision: signed, refused, impossible or overdue.
 
@@ -29,6 +32,8 @@ class Signature(Table):
     :ivar attested_by_id: 经办人 who vouches that the scan of a paper signature is true
     :ivar handwriting_digest: blob of the drawing (SVG); ``image_digest`` of the picture in the signature (PNG)
     :ivar xml_digest: blob of the signature part; NULL for a paper signature, which is no cryptographic one
+    :ivar stamp_digest: blob of its time stamp token, which comes after it (``engine.stamping``) and stands beside it; ``stamped_at``
+        is the moment that the token attests
     :ivar instance_id: with ``element_id``: the service task that made it; NULL where a person handed it in (``work_item_id``)
     :ivar voided_by_id: who took back the work with which it was given; NULL where a new revision voided it
     """
@@ -51,6 +56,12 @@ class Signature(Table):
         Index("ix_signature_work_item", "work_item_id"),
         Index("ix_signature_xml", "xml_digest"),
         Index("ix_signature_person", "person_id", "signed_at"),
+        Index(
+            "ix_signature_unstamped",
+            "id",
+            sqlite_where=text(UNSTAMPED),
+            postgresql_where=text(UNSTAMPED),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -70,6 +81,8 @@ class Signature(Table):
     image_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
     xml_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
     certificate_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"))
+    stamp_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
+    stamped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     signed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
     element_id: Mapped[str | None] = mapped_column(String(200))
@@ -89,6 +102,7 @@ class SignatureSlot(Table):
     :ivar slot: the name that diagram, template marker and signature share
     :ivar label: printed for people: 颁发单位
     :ivar capacity: 职务 expected of the signer
+    :ivar role: in which the signer signs (签发人, 审核人, 承诺人, 监督人), where the diagram says it
     :ivar signature: what became of it in the current revision
     """
 
@@ -107,6 +121,7 @@ class SignatureSlot(Table):
     capacity: Mapped[str] = mapped_column(String(120))
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     kind: Mapped[str] = mapped_column(String(12))
+    role: Mapped[str | None] = mapped_column(String(20))
     signature: Mapped[Signature | None] = relationship(
         primaryjoin=lambda: and_(Signature.slot_id == SignatureSlot.id, Signature.voided_at.is_(None)),
         foreign_keys=lambda: Signature.slot_id,
@@ -122,13 +137,14 @@ class SignatureSlot(Table):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for a signature that a new document is to have."""
+    """A place for a signature that a new document is to have; fields as of ``SignatureSlot``."""
 
     slot: str
     label: str
     capacity: str = ""
     unit_id: int | None = None
     kind: str = "签名"
+    role: str | None = None
 
 
 def picture_way(slots: Sequence[SignatureSlot], slot_id: int) -> Picture:

@@ -94,7 +94,7 @@ def _units(
     query = select(Holding).join(Unit, Unit.id == Holding.unit_id).where(which, Holding.on(day))
     for holding in context.session.scalars(query.order_by(Holding.id)):
         held.setdefault(holding.unit_id, []).append(holding)
-    sealed = seals.owners(
+    sealed = seals.diameters(
         context.session, [unit.id for unit, _ in context.session.execute(named)], at=context.at
     )
     return [

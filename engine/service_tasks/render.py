@@ -3,7 +3,8 @@
 Inputs for one document: ``template`` (file name), ``kind``, ``title``, ``data`` (what the template is filled with), ``slots``
 (objects with ``slot``, ``kind`` 签名 or 印章, ``label``, ``capacity``, ``unit``), ``unit`` (whose document it is), ``number``
 (发文字号). For many: ``template``, ``kind`` and ``each``, a list of objects with ``title``, ``data``, ``slots``, ``unit`` and ``item``.
-A 印章 slot of a unit that owns no seal is left out.
+A 印章 slot of a unit that owns no seal is left out; a slot's ``role`` (签发人, 审核人, 承诺人, 监督人) is told with the signature.
+``order``: 依次, one slot after another, or 任意 (default).
 
 The template also gets ``验真`` {码, 网址}: the document's code, which a new revision keeps.
 
@@ -27,7 +28,7 @@ from typing import Any
 from sqlalchemy import select
 
 from engine import history, opinions
-from engine.documents import codes, numbering, register, seals
+from engine.documents import classification, codes, imprint, numbering, register, seals
 from engine.documents.register import Document
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.slots import Slot
@@ -46,6 +47,7 @@ class _Rendered:
     slots: list[Slot]
     base: bytes
     code: str
+    classification: str | None
 
 
 def prepare(context: Operation, *, template: str, **inputs: Any) -> list[_Rendered]:
@@ -78,7 +80,7 @@ def _render(
 ) -> _Rendered:
     asked = wanted.get("slots") or []
     units = {int(slot["unit"]) for slot in asked if slot.get("unit") is not None}
-    sealed = seals.owners(context.session, units, at=context.at)
+    diameters = seals.diameters(context.session, units, at=context.at)
     slots = [
         Slot(
             slot=slot["slot"],
@@ -86,24 +88,33 @@ def _render(
             capacity=slot.get("capacity") or "",
             unit_id=None if slot.get("unit") is None else int(slot["unit"]),
             kind=slot.get("kind") or "签名",
+            role=slot.get("role") or None,
         )
         for slot in asked
-        if slot.get("kind") != "印章" or int(slot["unit"]) in sealed
+        if slot.get("kind") != "印章" or int(slot["unit"]) in diameters
     ]
     title = str(wanted.get("title") or "")
     code = _revised(former.get(title), slots) or codes.draw()
     proof = codes.for_template(code, context.settings.public_url)
     data = {**(wanted.get("data") or {}), **told, "验真": proof}
-    lines = [Line(slot.slot, suggested_title=slot.capacity or slot.label) for slot in slots]
+    lines = [_line(slot, diameters) for slot in slots]
     unit = wanted.get("unit")
+    base = imprint.placed(insert_signature_lines(template.fill(data), lines), context.renderer.render)
     return _Rendered(
         title=title,
         data=data,
         unit_id=None if unit is None else int(unit),
         slots=slots,
-        base=insert_signature_lines(template.fill(data), lines),
+        base=base,
         code=code,
+        classification=classification.require_approval(base, approval=context.settings.classified_approval),
     )
+
+
+def _line(slot: Slot, diameters: Mapping[int, float]) -> Line:
+    """A seal is stamped as large as it is."""
+    across = diameters[slot.unit_id] / 25.4 * 72 if slot.kind == "印章" and slot.unit_id is not None else None
+    return Line(slot.slot, suggested_title=slot.capacity or slot.label, width_pt=across, height_pt=across)
 
 
 def _revised(former: Document | None, slots: list[Slot]) -> str | None:
@@ -123,6 +134,7 @@ def run(
     number: str | None = None,
     replaces: Any = None,
     renews: Any = None,
+    order: str = "任意",
     each: list[Mapping[str, Any]] | None = None,
     **_: Any,
 ) -> dict[str, Any]:
@@ -130,7 +142,7 @@ def run(
     digest = Template.load(context.loaded.templates[template]).digest
     former = {document.title: document for document in _former(context, replaces)}
     documents = [
-        _enter(context, rendered, kind, number, digest, former.pop(rendered.title, None), renews)
+        _enter(context, rendered, kind, number, digest, former.pop(rendered.title, None), renews, order)
         for rendered in context.prepared
     ]
     for left in former.values():
@@ -160,11 +172,13 @@ def _enter(
     template_digest: str,
     former: Document | None,
     renews: Any,
+    order: str,
 ) -> Document:
     session, at = context.session, context.at
     by = history.last_actor(session, context.instance.stream)
     if former is not None and _same_places(former, rendered.slots):
         former.data, former.code = rendered.data, rendered.code
+        former.classification, former.ordered = rendered.classification, order == "依次"
         try:
             register.add_revision(session, former.id, base=rendered.base, reason=REASON, by=by, at=at)
         except Conflict as conflict:
@@ -183,6 +197,8 @@ def _enter(
         data=rendered.data,
         base=rendered.base,
         slots=rendered.slots,
+        ordered=order == "依次",
+        classification=rendered.classification,
         number=number,
         code=rendered.code,
         replaces_id=former.id if former is not None else None if renews is None else int(renews),

@@ -1,6 +1,7 @@
 """seal 用印: puts a unit's seal on documents, with a line in its 用印登记.
 
-Inputs: ``documents`` (ids), ``slot``, ``unit`` (id), ``authorization`` (the result variable of the user task that approved it).
+Inputs: ``documents`` (ids), ``slot``, ``unit`` (id), ``authorization`` (the result variable of the user task that approved it),
+``copies`` (份数: how many are printed and stamped, for the register; default 1).
 
 No seal is used unattended: whoever completed that task has to be a keeper of the unit's seal at that moment (``seals.KEEPERS``), or to
 act for one, and the register names him. A diagram alone permits nothing, lest a designer could seal in any unit's name. Documents
@@ -29,6 +30,7 @@ def run(
     slot: str,
     unit: Any,
     authorization: dict[str, Any] | None = None,
+    copies: Any = 1,
 ) -> dict[str, Any]:
     """:raises NotFound: no such unit or document
     :raises NotAllowed: nobody approved it, or somebody who may not use this seal
@@ -49,6 +51,8 @@ def run(
                 unit_name=name,
                 person_id=approved_by,
                 reason=f"《{document.title}》用印"[:200],
+                applicant=context.instance.started_by_id,
+                copies=int(copies or 1),
                 passphrase=context.settings.passphrase,
                 at=context.at,
             )
@@ -63,7 +67,8 @@ def _approved(context: Operation, authorization: dict[str, Any], unit_id: int, n
     if person is None:
         raise NotAllowed(
             "seal-without-approval",
-            f"{name}的印章不能自动使用：请在用印之前安排用户任务，由{'、'.join(seals.KEEPERS)}批准，并把它的办理结果填进 authorization。",
+            f"{name}的印章不能自动使用：请在用印之前安排用户任务，由{'、'.join(seals.KEEPERS)}或获得用印授权的人员批准，"
+            "并把它的办理结果填进 authorization。",
             unit=unit_id,
         )
     for one in (int(person), *delegation.acts_for(context.session, int(person), local(moment).date())):
@@ -72,6 +77,6 @@ def _approved(context: Operation, authorization: dict[str, Any], unit_id: int, n
             return int(person)
     raise NotAllowed(
         "not-the-seal-keeper",
-        f"批准用印的人不是{name}的{'、'.join(seals.KEEPERS)}，不能用这枚印章。",
+        f"批准用印的人不是{name}的{'、'.join(seals.KEEPERS)}，也没有用印授权，不能用这枚印章。",
         unit=unit_id,
     )

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from engine.documents.handwriting import Handwriting
 from engine.documents.keys import PrivateKey, SigningKey, held_in_memory
-from engine.documents.seals import draw_demo
+from engine.documents.seal_pictures import draw_demo
 from engine.documents.signature_lines import Line, insert_signature_lines, line_id
 from engine.documents.signing import Picture, assemble, signature_part
 from engine.documents.templates import Template

@@ -375,7 +375,7 @@ def test_a_seal_is_put_on_and_registered(database: Database) -> None:
     with database.write() as session:
         assert not signatures.seal(session, **given), "no seal, nothing sealed"
         seals.grant_demo(session, unit_id=1, name="中共云溪市直机关工作委员会", at=AT)
-        assert seals.owners(session, [1, 2], at=AT) == {1}
+        assert seals.diameters(session, [1, 2], at=AT) == {1: 42}
         assert signatures.seal(session, **given)
         assert [(u.document_id, u.person_id, u.reason) for u in seals.uses(session, 1)] == [
             (document, CHEN, "印发责任书")

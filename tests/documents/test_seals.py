@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 import engine.tables
 from engine import blobs
 from engine.database import Database
-from engine.documents import seals
+from engine.documents import seal_pictures, seals
 from engine.errors import Conflict, Invalid, NotFound
 from engine.organisation.units import Unit
 from tests.documents.signers import AT
@@ -51,7 +51,7 @@ def picture(size: tuple[int, int] = (400, 400), *, ground: int = 0, form: str = 
     "name", ["中共云溪市财政局支部", "中共云溪市直属机关工作委员会组织宣传部第一联合支部委员会"]
 )
 def test_the_demo_seal(name: str) -> None:
-    image = Image.open(io.BytesIO(seals.draw_demo(name)))
+    image = Image.open(io.BytesIO(seal_pictures.draw_demo(name)))
     assert image.size == (496, 496) and "transparency" in image.info
     alpha = image.convert("RGBA").getchannel("A")
     assert alpha.getpixel((0, 0)) == 0, "the ground is transparent"
@@ -59,12 +59,12 @@ def test_the_demo_seal(name: str) -> None:
     middle = alpha.crop((124, 207, 372, 289)).tobytes()
     assert 0.1 < sum(a > 128 for a in middle) / len(middle) < 0.6, "演示专用 stands in the middle"
     # Every letter and the four words: no glyph is missing.
-    assert seals.demo_svg(name).count("M") >= len(name) + 4
+    assert seal_pictures.demo_svg(name).count("M") >= len(name) + 4
 
 
 def test_a_seal_needs_a_name() -> None:
     with pytest.raises(Invalid):
-        seals.draw_demo("")
+        seal_pictures.draw_demo("")
 
 
 def test_one_seal_is_in_use(session: Session) -> None:
@@ -78,7 +78,7 @@ def test_one_seal_is_in_use(session: Session) -> None:
     with pytest.raises(Conflict):
         seals.grant_demo(session, unit_id=1, name="中共云溪市财政局支部委员会", at=later)
     seals.withdraw(session, 1, at=later)
-    assert seals.owners(session, [1], at=AT) == {1} and seals.owners(session, [1], at=later) == set()
+    assert seals.diameters(session, [1], at=AT) == {1: 42} and seals.diameters(session, [1], at=later) == {}
 
 
 @pytest.mark.parametrize(
