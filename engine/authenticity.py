@@ -322,7 +322,11 @@ def of_file(session: Session, content: bytes, *, asked: str | None = None, at: d
 def check(session: Session, content: bytes, at: datetime) -> Verification:
     """The signatures of any .docx against this installation's authority, with what the register knows to be void."""
     found = verification.verify(
-        content, trusted=authority.trusted(session), revoked=authority.revoked(session), at=at
+        content,
+        trusted=authority.trusted(session),
+        revoked=authority.revoked(session),
+        at=at,
+        stampers=authority.stampers(session),
     )
     voided = signatures.voided(session, [report.digest for report in found.signatures])
     for report in found.signatures:

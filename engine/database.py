@@ -19,8 +19,9 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.types import TypeDecorator
 
-from engine import values
+from engine import pki, values
 from engine.errors import Conflict, Invalid, SettingsError
+from engine.pki import Pki
 from engine.working_time import DEFAULT, Hours
 
 #: how a row is locked that will be written; rows that only refer to it (a child's arrival) are not kept waiting
@@ -125,10 +126,11 @@ class Database:
 
     :param url: ``sqlite:///path`` or ``postgresql://...``
     :param office_hours: every session knows them (``info``): deadlines are counted in whichever transaction sets them
+    :param pki: known likewise: keys are opened and certificates issued in whichever transaction needs them
     :raises SettingsError: another kind of database
     """
 
-    def __init__(self, url: str, office_hours: Hours = DEFAULT) -> None:
+    def __init__(self, url: str, office_hours: Hours = DEFAULT, pki: Pki = pki.DEFAULT) -> None:
         parsed = make_url(url)
         self.url = parsed
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -149,7 +151,7 @@ class Database:
             )
         # Eight threads that fight for SQLite's file lock wait 25 times longer than eight that queue here.
         self._writing = threading.RLock() if self.is_sqlite else None
-        info = {"office_hours": office_hours}
+        info = {"office_hours": office_hours, "pki": pki}
         self._write = sessionmaker(self.engine, expire_on_commit=False, info=info)
         self._read = sessionmaker(self.read_engine, expire_on_commit=False, info=info)
 

@@ -18,6 +18,7 @@ from engine import (
     operating,
     plaques,
     reminders,
+    stamping,
     timers,
 )
 from engine.errors import Conflict, LvzeError
@@ -87,10 +88,15 @@ class Workers:
     #: seconds
     POLL = 1.0
     SEAL = 60.0
+    STAMP = 3.0
+    #: after a failure, so long is the time stamp server left alone
+    STAMP_AGAIN = 60.0
 
     def __init__(self, runtime: Runtime, threads: int) -> None:
         self._runtime = runtime
         self._seal_after = time.monotonic() + self.SEAL
+        self._stamp_after = 0.0
+        self._stamping = threading.Lock()
         self._stop = threading.Event()
         self._bell = threading.Condition()
         self._rung = False
@@ -127,6 +133,7 @@ class Workers:
             except Exception:
                 logger.exception("a worker could not reach its jobs")
             self._seal()
+            self._stamp()
             if not worked:
                 self._sleep(pause)
             elif slept:  # what woke this worker may be more than it can do alone
@@ -161,3 +168,19 @@ class Workers:
                 checkpoints.seal(session, passphrase=passphrase, at=self._runtime.clock.now())
         except Exception:
             logger.exception("the history could not be sealed")
+
+    def _stamp(self) -> None:
+        """Fetch time stamps that are missing; one thread at a time, and the others go on working."""
+        if not self._runtime.settings.tsa_url or not self._stamping.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() >= self._stamp_after:
+                self._stamp_after = time.monotonic() + self.STAMP_AGAIN
+                stamping.run(self._runtime)
+                self._stamp_after = time.monotonic() + self.STAMP
+        except LvzeError as error:
+            logger.warning("no time stamps for now: %s", error)
+        except Exception:
+            logger.exception("time stamps could not be kept")
+        finally:
+            self._stamping.release()

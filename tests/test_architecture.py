@@ -20,6 +20,7 @@ GROUND = {
     "blobs",
     "egress",
     "mailboxes",
+    "pki",
     "settings",
     "shipped",
     "working_time",

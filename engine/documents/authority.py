@@ -27,6 +27,7 @@ from engine.database import Table, UtcDateTime
 from engine.documents import keys
 from engine.documents.keys import SigningKey
 from engine.errors import Conflict, NotFound, SettingsError
+from engine.pki import Pki
 
 AUTHORITY_YEARS, HOLDER_YEARS = 20, 5
 _YEAR = timedelta(days=365.25)
@@ -163,6 +164,12 @@ def load_key(certificate: Certificate, passphrase: str) -> rsa.RSAPrivateKey:
 def trusted(session: Session) -> list[x509.Certificate]:
     """The authorities that this installation trusts."""
     return [authority.x509 for authority in authorities(session)]
+
+
+def stampers(session: Session) -> Sequence[x509.Certificate]:
+    """The authorities of time stamp servers that this installation believes."""
+    found: Pki = session.info["pki"]
+    return found.stampers
 
 
 def chain(session: Session) -> list[x509.Certificate]:

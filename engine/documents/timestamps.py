@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
@@ -99,15 +99,15 @@ class Server:
         if answer.status != 200:
             raise _unsound(f"回应的状态是 {answer.status}")
         try:
-            response = tsp.TimeStampResp.load(answer.body, strict=True)
-            status = response["status"]["status"].native
+            # A refusal has no token, without which asn1crypto's TimeStampResp cannot be.
+            status = tsp.PKIStatusInfo.load(core.Sequence.load(answer.body)[0].dump())["status"].native
             if status not in {"granted", "granted_with_mods"}:
                 raise _unsound(f"服务器拒绝了请求（{status}）")
-            token = response["time_stamp_token"]
+            token = tsp.TimeStampResp.load(answer.body, strict=True)["time_stamp_token"]
             info = token["content"]["encap_content_info"]["content"].parsed
             if info["nonce"].native != nonce:
                 raise _unsound("回应不是对这次请求的（随机数不符）")
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             raise _unsound("回应不是 RFC 3161 时间戳") from error
         bare = _bare(token)
         try:
