@@ -168,19 +168,59 @@ def use() -> None:
     os.environ.setdefault("FONTCONFIG_FILE", str(fontconfig_file()))
 
 
+GETA = "〓"  # printers' sign for a character that no font has
+
+_UNSEEN = {"Zs", "Zl", "Zp", "Cc", "Cf"}  # categories that are not drawn
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    """Code points that any font has which Pango can use: it searches them all for what a font and those behind it lack."""
+    use()
+    fonts = subprocess.run(
+        ["fc-list", "--format=%{fontformat}:%{charset}\\n"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    charsets = {line.partition(":")[2] for line in fonts if line.startswith(("TrueType:", "CFF:"))}
+    return frozenset().union(*map(_code_points, charsets))
+
+
+def not_covered(text: str) -> str:
+    """The characters of ``text`` that no font on this machine has, each once, in order."""
+    drawable = _drawable()
+    return "".join(
+        character
+        for character in dict.fromkeys(text)
+        if ord(character) not in drawable
+        and unicodedata.category(character) not in _UNSEEN
+        and not 0xFE00 <= ord(character) <= 0xFE0F  # variants of the character before
+        and not 0xE0100 <= ord(character) <= 0xE01EF
+    )
+
+
+def printable(text: str) -> str:
+    """``text`` with 〓 for what no font has: better than the empty box that a font draws then."""
+    missing = not_covered(text)
+    return text.translate(dict.fromkeys(map(ord, missing), GETA)) if missing else text
+
+
+def _code_points(ranges: str) -> frozenset[int]:
+    """Of fontconfig's hexadecimal ranges: "20-7e a0 ..."."""
+    bounds = (tuple(int(number, 16) for number in part.split("-")) for part in ranges.split())
+    return frozenset(chain.from_iterable(range(bound[0], bound[-1] + 1) for bound in bounds))
+
+
 @cache
 def _covered(family: str) -> frozenset[int]:
     """Code points of the font that ``family`` is printed in."""
     use()
-    # fontconfig's own tool comes with Pango; it prints the character set as hexadecimal ranges: "20-7e a0 ..."
-    ranges = subprocess.run(
-        ["fc-match", "--format=%{charset}", family.replace("-", "\\-")],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    bounds = (tuple(int(number, 16) for number in part.split("-")) for part in ranges)
-    return frozenset(chain.from_iterable(range(bound[0], bound[-1] + 1) for bound in bounds))
+    return _code_points(
+        subprocess.run(  # fontconfig's own tool comes with Pango
+            ["fc-match", "--format=%{charset}", family.replace("-", "\\-")],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
 
 
 def missing_characters(text: str, family: str) -> str:

@@ -83,11 +83,11 @@ def test_all_text_of_the_document_is_on_the_page(name: str) -> None:
 
 def test_geometry_is_that_of_the_standard() -> None:
     text = to_html(Template.load(template("印发通知")).fill(NOTICE))
-    assert "@page{size:595.3pt 841.9pt;margin:104.9pt 73.7pt 99.2pt 79.35pt}" in text
+    assert "@page {size:595.3pt 841.9pt;margin:104.9pt 73.7pt 99.2pt 79.35pt}" in text
     assert "line-height:28.95pt" in text and "letter-spacing:-0.25pt" in text
     assert "border-bottom:2pt solid #FF0000" in text  # the red line
-    assert "@page:right{@bottom-center{content:element(footer-default)" in text
-    assert "@page:left{@bottom-center{content:element(footer-even)" in text
+    assert "@page :right{@bottom-center{content:element(-footer-default)" in text
+    assert "@page :left{@bottom-center{content:element(-footer-even)" in text
 
 
 def test_signature_is_shown_where_its_line_is_and_not_before() -> None:

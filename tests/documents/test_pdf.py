@@ -21,11 +21,11 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from engine.documents import pdf
 from engine.documents.docx import W
 from engine.documents.package import parse_xml, read_package
 from engine.documents.pages import page_count
 from engine.documents.pdf import Place, Renderer
+from engine.documents.printer import printer
 from engine.documents.signature_lines import Line, insert_signature_lines, line_id
 from engine.documents.templates import Template
 from engine.errors import Invalid
@@ -254,7 +254,7 @@ def test_printer_reaches_neither_network_nor_files() -> None:
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
-    render = pdf._printer()
+    render = printer()
     content = render(
         f'<link rel=stylesheet href="{url}/css"><link rel=attachment href="file:///etc/hostname">'
         f"<style>@import url({url}/import);@font-face{{font-family:x;src:url({url}/font)}}</style>"
