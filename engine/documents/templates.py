@@ -1,82 +1,52 @@
 """Word templates: a .docx with ``{{ field }}`` tags, read as hostile input, compiled once, filled in milliseconds.
 
-The tag language is docxtpl's (``{{ }}``, ``{%p %}``, ``{%tr %}``, ``{% vm %}``) cut down to what a form letter needs: fields,
-``for``, ``if``, comparisons and the filters below. Whatever else Jinja knows is refused when the template is loaded, so that
-no template can reach Python, however it was edited. ``doc_templates/README.md`` is the designer's page.
+The tag language is what a form letter needs of Jinja, in the notation of docxtpl (``tags``): fields, ``for``, ``if``, comparisons and the
+filters below. Whatever else Jinja knows is refused when the template is loaded, so that no template can reach Python, however it
+was edited. ``doc_templates/README.md`` is the designer's page.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NoReturn
 
-from docxtpl import DocxTemplate
-from jinja2 import TemplateError, Undefined, nodes
-from jinja2.runtime import LoopContext
+from jinja2 import TemplateError, Undefined, nodes, pass_context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from lxml import etree
 from markupsafe import Markup, escape
 
-from engine.clock import local
-from engine.documents import fitting
-from engine.documents.package import content_types, parse_xml, read_package, write_package
+from engine.documents import tags
+from engine.documents.chinese import date_cn, date_words, decimal, money_cn, num_cn, year_words
+from engine.documents.fields import Field, FieldReader
+from engine.documents.inserts import Files, Inserts
+from engine.documents.package import parse_xml, read_package, write_package
+from engine.documents.places import W, texts
+from engine.documents.screening import screen
+from engine.documents.tags import Tag, refuse
 from engine.errors import Invalid
 
-W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-RELATIONSHIP = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
-
-MAX_TEMPLATE_PART = 3 * 1024 * 1024
-MAX_TAGS = 2000
-MAX_TAG = 300  # characters
 MAX_NESTING = 3  # loops within loops
 MAX_VALUES = 20_000  # strings, numbers and dates that one filling takes
 MAX_TEXT = 2_000_000  # characters of all values together
 MAX_PASSES = 20_000  # passes through all loops together
+MAX_SECONDS = 10.0  # of this thread's processor time for one filling
 MAX_HEADING = 24  # characters; a longer first sentence is text
-MAX_OUTPUT = 15 * 1024 * 1024  # bytes of one filled part
+MAX_OUTPUT = 15 * 1024 * 1024  # bytes of all filled parts
+CACHED = 48 * 1024 * 1024  # bytes of the templates that are kept compiled
+
+LARGEST_NUMBER = 10**30  # some 30 digits; Decimal('1E+999999999') would be a gigabyte of them
 
 _TAGGED_PARTS = re.compile(r"word/(document|header\d*|footer\d*|footnotes|endnotes)\.xml")
 _MARKER = re.compile(r"⟦(签名|印章):([^⟦⟧]+)⟧")
-_NOT_XML = re.compile("[^\n\t\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# docxtpl puts a merged cell's vMerge last; the schema wants it before vAlign, and so may Word.
-_MERGE = re.compile(r"(<w:vAlign [^>]*/>)(<w:vMerge w:val=\"\{% if loop\.first %\}.*?/>)")
-_CLOSERS = {"{{": "}}", "{%": "%}", "{#": "#}"}
-
-# What a letter needs of Word's fields. Others run programs (DDE), read files (INCLUDETEXT) or call home (LINK).
-_WORD_FIELDS = {"PAGE", "NUMPAGES", "SECTIONPAGES", "SECTION", "SEQ", "REF", "PAGEREF", "TOC"}
-_ACTIVE = {
-    "vbaProject": "宏",
-    "oleObject": "嵌入的 OLE 对象",
-    "package": "嵌入的文件",
-    "control": "ActiveX 控件",
-    "aFChunk": "外部内容块（altChunk）",
-    "attachedTemplate": "附加模板",
-    "frame": "框架",
-    "subDocument": "子文档",
-    "mailMergeSource": "邮件合并数据源",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What a template wants to know.
-
-    :ivar name: as in the data
-    :ivar required: a filling without it is refused
-    :ivar many: a list; with ``parts`` a list of rows
-    :ivar parts: the columns of a row, or the entries of a table-like value; empty for plain text
-    """
-
-    name: str
-    required: bool
-    many: bool = False
-    parts: tuple[Field, ...] = ()
+_NOT_XML = re.compile("[^\n\t\u0020-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 
 
 class Template:
@@ -84,30 +54,27 @@ class Template:
 
     :param content: the .docx as uploaded
     :raises Invalid: no sound .docx (``not-a-docx``, ``package-too-big``), one that carries code, foreign content or links
-        (``unsafe-template``), or a tag that the language does not have (``template-syntax``)
+        (``unsafe-template``), or a tag that the language does not have (``template-syntax``); with the place
     """
 
     def __init__(self, content: bytes) -> None:
-        parts = read_package(content)
-        _refuse_active_content(parts)
+        parts = screen(read_package(content))
         self.digest = sha256(content).hexdigest()
         self._static: dict[str, bytes] = {}
         self._filled: list[tuple[str, Any]] = []
-        reader, slots = _FieldReader(), dict[tuple[str, str], None]()
+        reader, slots, count = FieldReader(), dict[tuple[str, str], None](), 0
         for name, part in parts.items():
             root = parse_xml(part) if _TAGGED_PARTS.fullmatch(name) else None
-            if root is None or not _check_tags(name, root, slots):
+            found, source = ([], "") if root is None else _read(name, root, slots)
+            count += len(found)
+            if count > tags.MAX_TAGS:
+                raise Invalid("package-too-big", f"模板的标签超过 {tags.MAX_TAGS} 个，请分成几个模板。")
+            if found:
+                reader.read(_checked(found), found)
+                self._filled.append((name, _compiled(source)))
+            else:
                 self._static[name] = part
-                continue
-            source = _MERGE.sub(r"\2\1", _PATCHER.patch_xml(etree.tostring(root, encoding="unicode")))
-            try:
-                tree = _ENVIRONMENT.parse(source)
-                _check_syntax(tree)
-                compiled = _ENVIRONMENT.from_string(source)
-            except TemplateError as error:
-                _bad_tag(f"模板标签有误：{error.message}")
-            reader.read(tree)
-            self._filled.append((name, compiled))
+        self.size = 4 * sum(map(len, parts.values()))  # about what it takes in memory
         self.fields: tuple[Field, ...] = reader.fields()
         self.slots: tuple[tuple[str, str], ...] = tuple(slots)
         """Places for signatures: (签名 or 印章, slot) in the order of the text."""
@@ -115,128 +82,87 @@ class Template:
     @staticmethod
     def load(content: bytes) -> Template:
         """The same, compiled only once for the same bytes."""
-        return _load(content)
+        return _compiled_once(content)
 
-    def fill(self, data: Mapping[str, Any]) -> bytes:
+    def fill(self, data: Mapping[str, Any], files: Files | None = None) -> bytes:
         """The filled .docx; equal data give equal bytes. Signature markers are still in it.
 
         :param data: process values; fields that the template does not know are ignored
+        :param files: the content of a stored file by its digest, for pictures and sub-documents that the data names so
         :raises Invalid: ``missing-field`` with the field named as in ``目标[0].措施``; ``bad-value`` for a value that no
-            document can hold; ``document-too-big``
+            document can hold; ``document-too-big``; as ``screening.screen`` for a sub-document
         """
-        values = _Budget().clean(data, "")
-        parts = dict(self._static)
+        budget, inserts = _Budget(), Inserts(files)
+        values = budget.clean(data, "")
+        parts, size = dict(self._static), 0
         for name, compiled in self._filled:
-            size, pieces = 0, []
-            for piece in compiled.generate(values):
+            inserts.part, pieces = name, []
+            for piece in compiled.generate(values, _inserts=inserts, _budget=budget):
+                budget.check_time()
                 size += len(piece)
                 if size > MAX_OUTPUT:
                     raise Invalid("document-too-big", "填写后的文件过大，请减少内容。")
                 pieces.append(piece)
-            content = "".join(pieces).encode()
-            parse_xml(content)
-            parts[name] = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n' + content
+            parts[name] = _whole("".join(pieces).encode())
+        inserts.finish(parts)
         return write_package(parts)
 
 
-@lru_cache(maxsize=64)
-def _load(content: bytes) -> Template:
-    return Template(content)
+_kept: OrderedDict[str, tuple[Template, int]] = OrderedDict()
+_kept_lock = threading.Lock()
 
 
-# ---- refusing hostile files ---------------------------------------------------------------------------------------
+def _compiled_once(content: bytes) -> Template:
+    digest = sha256(content).hexdigest()
+    with _kept_lock:
+        if digest in _kept:
+            _kept.move_to_end(digest)
+            return _kept[digest][0]
+    made = Template(content)
+    with _kept_lock:
+        made = _kept.setdefault(digest, (made, made.size))[0]
+        while sum(size for _, size in _kept.values()) > CACHED and len(_kept) > 1:
+            _kept.popitem(last=False)
+    return made
 
 
-def _unsafe(what: str) -> NoReturn:
-    raise Invalid("unsafe-template", f"模板含有{what}，不能使用。请在 Word 中删去后另存为 .docx 再上传。")
+def _read(name: str, root: etree._Element, slots: dict[tuple[str, str], None]) -> tuple[list[Tag], str]:
+    for paragraph in root.iter(f"{W}p"):
+        slots |= dict.fromkeys(_MARKER.findall("".join(t.text or "" for t in texts(paragraph))))
+    return tags.read(name, root)
 
 
-def _refuse_active_content(parts: Mapping[str, bytes]) -> None:
-    """Nothing in a template may run, load or fetch: not here, and not in the Word of whoever opens the document."""
-    if "word/document.xml" not in parts:
-        raise Invalid("not-a-docx", "文件不是 Word 文档，请上传由 Word 或 WPS 保存的 .docx 文件。")
-    if any(
-        word in kind
-        for kind in content_types(parts).values()
-        for word in ("macroEnabled", "vbaProject", "activeX")
-    ):
-        _unsafe("宏或控件")
-    for name, part in parts.items():
-        if name.startswith("_xmlsignatures/"):
-            _unsafe("数字签名")
-        if name.lower().endswith(".bin") and "printerSettings" not in name:
-            _unsafe(f"程序或嵌入的对象（{name}）")
-        if name.endswith(".rels"):
-            for relationship in parse_xml(part).iter(RELATIONSHIP):
-                kind = relationship.get("Type", "").rpartition("/")[2]
-                if kind in _ACTIVE:
-                    _unsafe(_ACTIVE[kind])
-                if relationship.get("TargetMode") == "External":
-                    _unsafe(f"外部链接（{relationship.get('Target', '')[:80]}）")
-        elif name.startswith("word/") and name.endswith(".xml"):
-            if len(part) > MAX_TEMPLATE_PART:
-                raise Invalid("package-too-big", f"模板中的 {name} 过大，请删去多余内容。")
-            _refuse_fields(parse_xml(part))
+def _checked(found: Sequence[Tag]) -> nodes.Template:
+    """The tree of the tags alone, whose lines tell which tag is at fault."""
+    try:
+        tree = _ENVIRONMENT.parse(tags.skeleton(found))
+        _check_syntax(tree, found)
+    except TemplateError as error:
+        line = getattr(error, "lineno", 0) or 0
+        refuse(f"模板标签有误：{error.message}。", found[min(line, len(found)) - 1] if line else None)
+    except RecursionError:
+        refuse("标签里的写法嵌套过深，请简化。")
+    return tree
 
 
-def _refuse_fields(root: etree._Element) -> None:
-    codes: list[str] = []  # Word splits a field's code over runs, and fields nest
-    for element in root.iter(
-        f"{W}fldChar", f"{W}instrText", f"{W}fldSimple", f"{W}altChunk", f"{W}object", f"{W}control"
-    ):
-        tag = element.tag[len(W) :]
-        if tag in ("altChunk", "object", "control"):
-            _unsafe("嵌入的对象")
-        elif tag == "fldSimple":
-            _check_field(element.get(f"{W}instr", ""))
-        elif tag == "instrText":
-            if not codes:
-                _unsafe("不完整的域代码")
-            codes[-1] += element.text or ""
-        elif element.get(f"{W}fldCharType") == "begin":
-            codes.append("")
-        elif codes and element.get(f"{W}fldCharType") == "end":
-            _check_field(codes.pop())
-    for code in codes:
-        _check_field(code)
+def _compiled(source: str) -> Any:
+    try:
+        _check_syntax(_ENVIRONMENT.parse(source), ())
+        return _ENVIRONMENT.from_string(source)
+    except (TemplateError, RecursionError, MemoryError, SyntaxError) as error:
+        refuse(f"模板标签有误：{error}。")
 
 
-def _check_field(code: str) -> None:
-    name = code.split()[0].upper() if code.split() else ""
-    if name not in _WORD_FIELDS:
-        _unsafe(f"域代码 {name or '（空）'}")
-
-
-def _bad_tag(message: str) -> NoReturn:
-    raise Invalid("template-syntax", message)
-
-
-def _check_tags(name: str, root: etree._Element, slots: dict[tuple[str, str], None]) -> bool:
-    """Whether there are tags. Every one must end in the paragraph where it starts: an open one would make docxtpl's patterns
-    run for hours, and a designer look for it as long."""
-    count = 0
-    for element in root.iter():
-        if not isinstance(element.tag, str):
-            continue
-        others = [str(value) for value in element.attrib.values()]
-        others += [element.text or ""] if element.tag != f"{W}t" else []
-        if any(opener in text for text in [*others, element.tail or ""] for opener in _CLOSERS):
-            _bad_tag("模板标签只能写在正文文字里，不能写在域、替换文字或属性中。")
-        if element.tag != f"{W}p":
-            continue
-        text = "".join(run.text or "" for run in element.iter(f"{W}t"))
-        slots |= dict.fromkeys(_MARKER.findall(text))
-        at = 0
-        while (start := min((i for o in _CLOSERS if (i := text.find(o, at)) >= 0), default=-1)) >= 0:
-            end = text.find(_CLOSERS[text[start : start + 2]], start)
-            if end < 0 or end - start > MAX_TAG:
-                _bad_tag(
-                    f"模板标签没有写完：“{text[start : start + 30]}”。标签应在同一段内以 }}}} 或 %}} 结束。"
-                )
-            at, count = end + 2, count + 1
-    if count > MAX_TAGS:
-        raise Invalid("package-too-big", f"模板中的 {name} 有 {count} 个标签，最多 {MAX_TAGS} 个。")
-    return count > 0
+def _whole(content: bytes) -> bytes:
+    """The part as it goes into the file. A cell whose last paragraph has left gets an empty one: Word wants it."""
+    root, changed = parse_xml(content), False
+    for cell in root.iter(f"{W}tc"):
+        if not len(cell) or cell[-1].tag != f"{W}p":
+            etree.SubElement(cell, f"{W}p")
+            changed = True
+    if changed:
+        content = etree.tostring(root, encoding="UTF-8")
+    return b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n' + content
 
 
 # ---- the language -------------------------------------------------------------------------------------------------
@@ -248,140 +174,43 @@ _NODES = (
 _LOOP = {"index", "index0", "first", "last", "length"}
 
 
-def _check_syntax(tree: nodes.Template) -> None:
+def _check_syntax(tree: nodes.Template, found: Sequence[Tag]) -> None:
+    """:param found: the tags by line, or none where the lines mean nothing"""
+
+    def bad(message: str, node: nodes.Node) -> NoReturn:
+        refuse(message, found[node.lineno - 1] if found else None)
+
     def check(node: nodes.Node, depth: int) -> None:
-        line = f"（{type(node).__name__}）"
         if not isinstance(node, _NODES):
-            _bad_tag(f"模板中不能使用这种写法{line}，只能用字段、for、if、比较和过滤器。")
-        if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            _bad_tag(f"模板中没有过滤器 {node.name}，可用：{'、'.join(_FILTERS)}。")
+            bad(f"模板中不能使用这种写法（{type(node).__name__}），只能用字段、for、if、比较和过滤器。", node)
+        if isinstance(node, nodes.Filter) and (
+            node.name not in _FILTERS
+            or (found and node.name == "子文档" and found[node.lineno - 1].kind != "p")
+        ):
+            if node.name == "子文档":
+                bad("子文档单独成段，写成 {{p 字段 }}。", node)
+            names = "、".join(name for name in _FILTERS if name != "子文档")
+            bad(f"模板中没有过滤器“{node.name}”，可用：{names}。", node)
         if isinstance(node, nodes.Test) and node.name != "defined":
-            _bad_tag(f"模板中没有检验 {node.name}，可用：defined。")
+            bad(f"模板中没有检验“{node.name}”，可用：defined。", node)
         if isinstance(node, nodes.Getattr):
             loop = isinstance(node.node, nodes.Name) and node.node.name == "loop"
             if node.attr.startswith("_") or (loop and node.attr not in _LOOP):
-                _bad_tag(f"模板中不能使用 {node.attr}。")
+                bad(f"模板中不能使用“{node.attr}”。", node)
         if isinstance(node, nodes.Name) and (
             node.name.startswith("_") or (node.ctx == "store" and node.name == "loop")
         ):
-            _bad_tag(f"模板中不能使用名称 {node.name}。")
+            bad(f"模板中不能使用名称“{node.name}”。", node)
         if isinstance(node, nodes.For):
             if node.recursive or node.test or not isinstance(node.target, nodes.Name):
-                _bad_tag("for 只能写成“for 行 in 字段”。")
+                bad("for 只能写成“for 行 in 字段”。", node)
             depth += 1
             if depth > MAX_NESTING:
-                _bad_tag(f"for 最多嵌套 {MAX_NESTING} 层。")
+                bad(f"for 最多嵌套 {MAX_NESTING} 层。", node)
         for child in node.iter_child_nodes():
             check(child, depth)
 
     check(tree, 0)
-
-
-_Path = tuple[str, ...]  # ("目标", "[]", "措施"); () is no field
-_Conditions = tuple[frozenset[_Path], ...]
-
-
-class _FieldReader:
-    """Derives the fields from the tags: what is used, how, and whether every filling needs it.
-
-    A loop variable stands for the path of its list's rows; ``{}`` ends the path of a group of rows.
-    """
-
-    def __init__(self) -> None:
-        self._required: dict[_Path, bool] = {}
-
-    def read(self, tree: nodes.Template) -> None:
-        self._visit(tree, {}, ())
-
-    def fields(self, within: _Path = ()) -> tuple[Field, ...]:
-        depth = len(within)
-        names = dict.fromkeys(
-            path[depth] for path in self._required if path[:depth] == within and len(path) > depth
-        )
-        found = []
-        for name in names:
-            path = (*within, name)
-            many = (*path, "[]") in self._required
-            parts = self.fields((*path, "[]") if many else path)
-            found.append(Field(name, self._required[path], many, parts))
-        return tuple(found)
-
-    def _use(self, path: _Path, conditions: _Conditions) -> None:
-        """A path is needed where every condition around it asks no more than whether the thing that holds it is there."""
-        for end in range(1, len(path) + 1):
-            here = path[:end]
-            needed = all(any(here[: len(c)] == c != here for c in condition) for condition in conditions)
-            self._required[here] = self._required.get(here, False) or needed
-
-    def _path(self, node: nodes.Node, scope: Mapping[str, _Path]) -> _Path | None:
-        """The field that an expression names; None for one that is more than a name."""
-        if isinstance(node, nodes.Name):
-            return scope.get(node.name, (node.name,))
-        if isinstance(node, nodes.Getattr) and (base := self._path(node.node, scope)) is not None:
-            if base[-1:] == ("{}",):
-                return base[:-1] if node.attr == "行" else ()
-            return (*base, node.attr) if base else ()
-        return None
-
-    def _visit(self, node: nodes.Node, scope: Mapping[str, _Path], conditions: _Conditions) -> None:
-        path = self._path(node, scope)
-        if path is not None:
-            self._use(path, conditions)
-        elif isinstance(node, nodes.For):
-            self._loop(node, scope, conditions)
-        elif isinstance(node, (nodes.If, nodes.CondExpr)):
-            asked = frozenset(self._asked(node.test, scope, conditions))
-            yes, no = (
-                (node.body, [*node.elif_, *node.else_])
-                if isinstance(node, nodes.If)
-                else ([node.expr1], [node.expr2])
-            )
-            for branch, condition in ((yes, asked), (no, frozenset[_Path]())):
-                for child in branch:
-                    if child is not None:
-                        self._visit(child, scope, (*conditions, condition))
-        elif isinstance(node, nodes.Filter) and node.name == "default":
-            list(self._asked(node.node, scope, conditions))
-        else:
-            for child in node.iter_child_nodes():
-                self._visit(child, scope, conditions)
-
-    def _asked(
-        self, node: nodes.Node | None, scope: Mapping[str, _Path], conditions: _Conditions
-    ) -> Iterator[_Path]:
-        """Fields whose mere presence the condition asks for."""
-        if isinstance(node, (nodes.And, nodes.Or)):
-            yield from self._asked(node.left, scope, conditions)
-            yield from self._asked(node.right, scope, conditions)
-        elif isinstance(node, (nodes.Not, nodes.Test)):
-            yield from self._asked(node.node, scope, conditions)
-        elif node is not None and (path := self._path(node, scope)):
-            self._use(path, (*conditions, frozenset({path})))
-            yield path
-        elif node is not None:
-            self._visit(node, scope, conditions)
-
-    def _loop(self, node: nodes.For, scope: Mapping[str, _Path], conditions: _Conditions) -> None:
-        source, filters = node.iter, dict[str, nodes.Filter]()
-        while isinstance(source, nodes.Filter) and source.node is not None:
-            filters[source.name] = source
-            source = source.node
-        rows = self._path(source, scope) or ()
-        if rows:
-            self._use(rows, conditions)
-        if rows and "段落" in filters:
-            rows = ()
-        elif rows:
-            self._use((*rows, "[]"), conditions)
-            group = filters.get("分组")
-            for column in group.args if group else []:
-                if isinstance(column, nodes.Const):
-                    self._use((*rows, "[]", str(column.value)), conditions)
-            rows = (*rows, "{}" if group else "[]")
-        assert isinstance(node.target, nodes.Name)
-        inner = {**scope, node.target.name: rows, "loop": ()}
-        for child in [*node.body, *node.else_]:
-            self._visit(child, inner, conditions)
 
 
 # ---- values -------------------------------------------------------------------------------------------------------
@@ -403,7 +232,11 @@ class _Rows(list[Any]):
             self.budget.passes -= 1
             if self.budget.passes < 0:
                 raise Invalid("document-too-big", "模板的循环次数过多，请减少行数。")
+            self.budget.check_time()
             yield item
+
+    def __contains__(self, wanted: object) -> bool:
+        return any(item == wanted for item in self)
 
     def like(self, items: Iterable[Any]) -> _Rows:
         rows = _Rows(items)
@@ -416,6 +249,12 @@ class _Budget:
 
     def __init__(self) -> None:
         self.values, self.text, self.passes = MAX_VALUES, MAX_TEXT, MAX_PASSES
+        self._until = time.thread_time() + MAX_SECONDS
+
+    def check_time(self) -> None:
+        """A template can ask for more work than its limits on data forbid."""
+        if time.thread_time() > self._until:
+            raise Invalid("document-too-big", "填写这个模板费时过长，已停止；请简化模板。")
 
     def clean(self, value: Any, path: str) -> Any:
         """Plain values only. ``None`` is the same as not there."""
@@ -435,6 +274,10 @@ class _Budget:
             rows = _Rows(self.clean(item, f"{path}[{n}]") for n, item in enumerate(value) if item is not None)
             rows.budget = self
             return rows
+        if isinstance(value, bytes):
+            return value  # a picture or a file; how much of them is taken is for ``Inserts`` to say
+        if isinstance(value, str) and value.startswith("data:image/"):
+            return value
         if isinstance(value, str):
             self.text -= len(value)
             value = value.replace("\r\n", "\n").replace("\r", "\n")
@@ -447,6 +290,8 @@ class _Budget:
         if isinstance(value, (bool, int, float, Decimal, date)):
             if isinstance(value, (float, Decimal)) and not Decimal(value).is_finite():
                 raise _bad_value(path, "不是有限的数")
+            if not isinstance(value, date) and abs(Decimal(value)) >= LARGEST_NUMBER:
+                raise _bad_value(path, "大得不能写出")
             return value
         raise _bad_value(path, f"是 {type(value).__name__}，不能填入文件")
 
@@ -503,66 +348,6 @@ def as_text(value: Any) -> str:
 
 
 # ---- filters ------------------------------------------------------------------------------------------------------
-
-
-def date_cn(value: date | str) -> str:
-    """2026年3月5日, without padding zeros (GB/T 9704-2012, 7.3.5.4). Text stays as it is."""
-    if isinstance(value, datetime):
-        value = local(value) if value.tzinfo else value
-    return value if isinstance(value, str) else f"{value.year}年{value.month}月{value.day}日"
-
-
-_DIGITS = "零一二三四五六七八九"
-
-
-def num_cn(value: Any) -> str:
-    """十二, 一百零五: a whole number below 100,000,000 in words."""
-    number = _whole(value)
-    if number >= 10**8 or number < 0:
-        raise Invalid("bad-value", f"{number} 不能写成中文数字。")
-    if number >= 10**4:
-        high, low = divmod(number, 10**4)
-        return num_cn(high) + "万" + ("零" if 0 < low < 1000 else "") + (num_cn(low) if low else "")
-    out, zero = "", False
-    for unit, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
-        digit, number = divmod(number, unit)
-        if digit:
-            out += ("零" if zero else "") + _DIGITS[digit] + name
-            zero = False
-        else:
-            zero = bool(out)
-    out = out or "零"
-    return out.removeprefix("一") if out.startswith("一十") else out
-
-
-def money_cn(value: Any) -> str:
-    """壹万贰仟元整: an amount of yuan in the bank's characters, to the fen."""
-    amount = _decimal(value).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    yuan, fen = divmod(int(amount * 100), 100)
-    words = num_cn(yuan) if yuan else ""
-    words = "一" + words if words.startswith("十") else words
-    out = words.translate(str.maketrans("一二三四五六七八九十百千", "壹贰叁肆伍陆柒捌玖拾佰仟")) + (
-        "元" if yuan else ""
-    )
-    jiao, cent = divmod(fen, 10)
-    capital = "零壹贰叁肆伍陆柒捌玖"
-    if not fen:
-        return (out or "零元") + "整"
-    out += capital[jiao] + "角" if jiao else ("零" if yuan else "")
-    return out + (capital[cent] + "分" if cent else "整")
-
-
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise Invalid("bad-value", f"“{as_text(value)}”不是数字。")
-    return Decimal(str(value))
-
-
-def _whole(value: Any) -> int:
-    number = _decimal(value)
-    if number != number.to_integral_value():
-        raise Invalid("bad-value", f"{as_text(number)} 不是整数。")
-    return int(number)
 
 
 def _paragraphs(value: Any) -> list[_Record]:
@@ -623,25 +408,73 @@ def _unsealed_date(dated: Any, issuer: Any) -> str:
     return name[: len(name) - len(as_text(issuer))] + "\u3000" * 2 + as_text(dated)
 
 
+def _inserts(context: Context) -> Inserts:
+    context.resolve("_budget").check_time()
+    found = context.resolve("_inserts")
+    assert isinstance(found, Inserts)
+    return found
+
+
+@pass_context
+def _picture(context: Context, value: Any, millimetres: Any = None, alt: Any = "图片") -> Markup:
+    if isinstance(value, Undefined):
+        str(value)
+    return _inserts(context).picture(value, millimetres, as_text(alt))
+
+
+@pass_context
+def _qr(context: Context, value: Any, millimetres: Any = None) -> Markup:
+    if isinstance(value, Undefined):
+        str(value)
+    return _inserts(context).qr(as_text(value), millimetres)
+
+
+@pass_context
+def _subdocument(context: Context, value: Any) -> Markup:
+    if isinstance(value, Undefined):
+        str(value)
+    return _inserts(context).subdocument(value)
+
+
+def _timed(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """Asked of the clock at every call, and never called while a template is compiled."""
+
+    @pass_context
+    def call(context: Context, value: Any, *arguments: Any) -> Any:
+        context.resolve("_budget").check_time()
+        return filter_(value, *arguments)
+
+    return call
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
+    "日期": date_cn,
     "date_cn": date_cn,
+    "日期汉字": date_words,
+    "年份汉字": year_words,
+    "中文数字": num_cn,
     "num_cn": num_cn,
+    "大写金额": money_cn,
     "money_cn": money_cn,
     "段落": _paragraphs,
     "分组": _grouped,
+    "图片": _picture,
+    "二维码": _qr,
+    "子文档": _subdocument,
     "default": lambda value, other="": other if isinstance(value, Undefined) else value,
     "join": lambda value, by="": by.join(as_text(item) for item in value),
     "length": _length,
-    "行数": lambda value, width: fitting.line_count(as_text(value), int(width)),
-    "截行": lambda value, lines, width: fitting.cut(as_text(value), int(lines), int(width)),
     "最长": _longest,
     "署名": _unsealed_issuer,
     "署名日期": _unsealed_date,
     "trim": lambda value: as_text(value).strip(),
-    "round": lambda value, digits=0: _decimal(value).quantize(
-        Decimal(1).scaleb(-min(int(digits), 10)), ROUND_HALF_UP
+    "round": lambda value, digits=0: decimal(value).quantize(
+        Decimal(1).scaleb(-max(min(int(digits), 10), 0)), ROUND_HALF_UP
     ),
 }
+
+
+_INSERTING = {"图片", "二维码", "子文档"}
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -667,10 +500,11 @@ def _environment() -> _Environment:
         autoescape=True, undefined=_Missing, finalize=_printed, keep_trailing_newline=True
     )
     environment.globals.clear()
-    environment.filters = dict(_FILTERS)
+    environment.filters = {
+        name: filter_ if name in _INSERTING else _timed(filter_) for name, filter_ in _FILTERS.items()
+    }
     environment.tests = {"defined": environment.tests["defined"]}
     return environment
 
 
 _ENVIRONMENT = _environment()
-_PATCHER = DocxTemplate(None)

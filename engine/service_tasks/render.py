@@ -23,11 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 
 from engine import history, opinions
+from engine import blobs
 from engine.documents import classification, codes, imprint, numbering, register, seals
 from engine.documents.register import Document
 from engine.documents.signature_lines import Line, insert_signature_lines
@@ -99,7 +101,8 @@ def _render(
     data = {**(wanted.get("data") or {}), **told, "验真": proof}
     lines = [_line(slot, diameters) for slot in slots]
     unit = wanted.get("unit")
-    base = imprint.placed(insert_signature_lines(template.fill(data), lines), context.renderer.render)
+    filled = template.fill(data, partial(blobs.cached, context.session))
+    base = imprint.placed(insert_signature_lines(filled, lines), context.renderer.render)
     return _Rendered(
         title=title,
         data=data,

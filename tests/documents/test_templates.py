@@ -14,8 +14,9 @@ import pytest
 from docx import Document
 from lxml import etree
 
+from engine.documents.chinese import money_cn, num_cn
 from engine.documents.package import read_package, write_package
-from engine.documents.templates import Template, as_text, money_cn, num_cn
+from engine.documents.templates import Template, as_text
 from engine.errors import Invalid
 from tests.documents.samples import LETTER, NOTICE, SAMPLES, template
 
