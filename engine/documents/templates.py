@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from lxml import etree
 from markupsafe import Markup, escape
 
-from engine.documents import tags
+from engine.documents import fitting, tags
 from engine.documents.chinese import date_cn, date_words, decimal, money_cn, num_cn, year_words
 from engine.documents.fields import Field, FieldReader
 from engine.documents.inserts import Files, Inserts
@@ -465,6 +465,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "join": lambda value, by="": by.join(as_text(item) for item in value),
     "length": _length,
     "最长": _longest,
+    "行数": lambda value, width: fitting.line_count(as_text(value), int(width)),
+    "截行": lambda value, lines, width: fitting.cut(as_text(value), int(lines), int(width)),
     "署名": _unsealed_issuer,
     "署名日期": _unsealed_date,
     "trim": lambda value: as_text(value).strip(),
