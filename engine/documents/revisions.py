@@ -24,6 +24,7 @@ class Revision(Table):
     :ivar superseded_at: a later revision took its place
     :ivar reason: why it took the place of the one before; NULL for the first
     :ivar person_id: whose act it was after which the engine wrote it
+    :ivar missing: characters that no font of the machine had when it was written: they are printed as 〓
     """
 
     __tablename__ = "revision"
@@ -48,6 +49,7 @@ class Revision(Table):
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(200))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    missing: Mapped[str | None] = mapped_column(String(500))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from engine import history, opinions
-from engine import blobs
-from engine.documents import classification, codes, imprint, numbering, register, seals
+from engine import blobs, history, opinions
+from engine.documents import classification, codes, docx, imprint, numbering, register, seals
 from engine.documents.register import Document
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.slots import Slot
@@ -48,6 +47,7 @@ class _Rendered:
     unit_id: int | None
     slots: list[Slot]
     base: bytes
+    missing: str
     code: str
     classification: str | None
 
@@ -109,6 +109,7 @@ def _render(
         unit_id=None if unit is None else int(unit),
         slots=slots,
         base=base,
+        missing=docx.missing_characters(base),
         code=code,
         classification=classification.require_approval(base, approval=context.settings.classified_approval),
     )
@@ -148,6 +149,9 @@ def run(
         _enter(context, rendered, kind, number, digest, former.pop(rendered.title, None), renews, order)
         for rendered in context.prepared
     ]
+    for document, rendered in zip(documents, context.prepared, strict=True):
+        if rendered.missing:
+            document.revision.missing = rendered.missing[:500]
     for left in former.values():
         register.void(context.session, left.id, reason=REASON, at=context.at)
     if number is not None:
