@@ -6,17 +6,27 @@ further algorithm or a further place for keys is one more class here.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509 import Certificate
 
+from engine.documents.sm2 import Sm2Private
+from engine.errors import SettingsError
+from engine.pki import KeyKind
+
 Algorithm = Literal["RSA-SHA256", "ECDSA-SHA256", "SM2-SM3"]
-#: of keys that ``cryptography`` holds
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | Sm2Private
 
 
 class SigningKey(Protocol):
@@ -61,12 +71,57 @@ class EcdsaKey:
         return self.private.sign(message, ec.ECDSA(hashes.SHA256()))
 
 
+@dataclass(frozen=True, slots=True)
+class Sm2Key:
+    private: Sm2Private
+    certificate: Certificate
+    chain: tuple[Certificate, ...] = ()
+    algorithm: Algorithm = "SM2-SM3"
+
+    def sign(self, message: bytes) -> bytes:
+        return self.private.sign(message)
+
+
 def held_in_memory(
     private: PrivateKey, certificate: Certificate, chain: tuple[Certificate, ...] = ()
 ) -> SigningKey:
     if isinstance(private, rsa.RSAPrivateKey):
         return RsaKey(private, certificate, chain)
+    if isinstance(private, Sm2Private):
+        return Sm2Key(private, certificate, chain)
     return EcdsaKey(private, certificate, chain)
+
+
+def generate(kind: KeyKind, *, bits: int = 2048) -> PrivateKey:
+    """:param bits: of an RSA key; an elliptic one has 256
+    :raises Invalid: ``sm2-missing``
+    """
+    if kind == "RSA":
+        return rsa.generate_private_key(65537, bits)
+    return Sm2Private.generate() if kind == "SM2" else ec.generate_private_key(ec.SECP256R1())
+
+
+def seal(private: PrivateKey, passphrase: str) -> bytes:
+    """PKCS #8 in PEM, encrypted."""
+    if isinstance(private, Sm2Private):
+        return private.sealed(passphrase)
+    encryption = BestAvailableEncryption(passphrase.encode())
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+@functools.lru_cache(maxsize=256)
+def unseal(sealed: bytes, kind: KeyKind, passphrase: str) -> PrivateKey:
+    """:raises SettingsError: ``passphrase``: not the one that the key was stored under"""
+    try:
+        if kind == "SM2":
+            return Sm2Private.unsealed(sealed, passphrase)
+        key = load_pem_private_key(sealed, passphrase.encode())
+    except (ValueError, TypeError, KeyError):
+        raise SettingsError(
+            "passphrase", "LVZE_PASSPHRASE 与保存私钥时的不同，无法签名。请恢复原来的口令。"
+        ) from None
+    assert isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
+    return key
 
 
 def fixed_width(signature: bytes, size: int) -> bytes:

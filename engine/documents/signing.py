@@ -14,7 +14,8 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -24,6 +25,7 @@ from cryptography.x509 import load_der_x509_certificate
 from lxml import etree
 from PIL import Image, ImageDraw
 
+from engine.documents import sm2
 from engine.documents.keys import Algorithm, SigningKey, fixed_width
 from engine.documents.package import (
     CONTENT_TYPES,
@@ -52,7 +54,14 @@ C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
-METHODS: dict[Algorithm, str] = {"RSA-SHA256": RSA_SHA256, "ECDSA-SHA256": ECDSA_SHA256}
+# No register of XML algorithms has the national ones: they are named by their object identifiers (RFC 3061).
+SM2_SM3 = f"urn:oid:{sm2.SIGNATURE}"
+SM3 = f"urn:oid:{sm2.DIGEST}"
+METHODS: dict[Algorithm, str] = {
+    "RSA-SHA256": RSA_SHA256,
+    "ECDSA-SHA256": ECDSA_SHA256,
+    "SM2-SM3": SM2_SM3,
+}
 RELATIONSHIP_TRANSFORM = "http://schemas.openxmlformats.org/package/2006/RelationshipTransform"
 SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
 
@@ -170,6 +179,7 @@ def signature_part(
     :param at: the moment of signing, with a time zone; written in UTC to the second
     :param picture: how the line's picture is signed; it is a copy of the one in the signed Office object in any case
     """
+    hashing = _SM3 if key.algorithm == "SM2-SM3" else _SHA256
     image = base64.b64encode(image_png).decode() if image_png and line_id else ""
     certificates = [c.public_bytes(Encoding.DER) for c in (key.certificate, *key.chain)]
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -177,8 +187,11 @@ def signature_part(
     mark = hashlib.sha256(f"{line_id}{moment}".encode() + certificates[0]).hexdigest()[:16]
     words = "；".join(filter(None, (capacity, comment)))
     text = "" if image else signer_name
-    properties = _signed_properties(mark, certificates, capacity, comment, moment)
-    objects = [_package_object(mark, base, moment), _office_object(mark, line_id, image, text, words)]
+    properties = _signed_properties(hashing, mark, certificates, capacity, comment, moment)
+    objects = [
+        _package_object(hashing, mark, base, moment),
+        _office_object(mark, line_id, image, text, words),
+    ]
     if image and picture != "inside":
         own = {"xmlns:lvze": OWN_NAMES, "lvze:Id": f"idSignatureImage_{mark}"} if picture == "named" else {}
         objects.append(_tag("Object", image, xmlns=DSIG, Id=PICTURE_ID, **own))
@@ -186,13 +199,13 @@ def signature_part(
         struck = base64.b64encode(_struck_out()).decode()
         objects.append(_tag("Object", struck, xmlns=DSIG, Id="idInvalidSigLnImg"))
     references = [
-        _reference(f"#{_id_of(found)}", _digest(found.encode()), kind=f"{DSIG}Object", name=_own_name(found))
+        _reference(hashing, f"#{_id_of(found)}", found.encode(), kind=f"{DSIG}Object", name=_own_name(found))
         for found in objects
     ]
     references.insert(
         2,
         _reference(
-            f"#idSignedProperties_{mark}", _digest(properties.encode()), _C14N, kind=SIGNED_PROPERTIES
+            hashing, f"#idSignedProperties_{mark}", properties.encode(), _C14N, kind=SIGNED_PROPERTIES
         ),
     )
     signed_info = _tag(
@@ -289,7 +302,7 @@ def relationship_digest_text(rels: bytes, ids: set[str]) -> bytes:
     return _tag("Relationships", *lines, xmlns=RELS_NS).encode()
 
 
-def _package_object(mark: str, base: bytes, moment: str) -> str:
+def _package_object(hashing: _Hashing, mark: str, base: bytes, moment: str) -> str:
     parts = read_package(base)
     types, references = content_types(parts), []
     for name in sorted(types):
@@ -301,9 +314,9 @@ def _package_object(mark: str, base: bytes, moment: str) -> str:
             ]
             transform = _tag("Transform", *sources, Algorithm=RELATIONSHIP_TRANSFORM)
             text = relationship_digest_text(parts[name], set(ids))
-            references.append(_reference(uri, _digest(text), transform, _C14N))
+            references.append(_reference(hashing, uri, text, transform, _C14N))
         else:
-            references.append(_reference(uri, _digest(parts[name])))
+            references.append(_reference(hashing, uri, parts[name]))
     time = _tag(
         "mdssi:SignatureTime",
         _tag("mdssi:Format", "YYYY-MM-DDThh:mm:ssTZD"),
@@ -343,28 +356,16 @@ def _office_object(mark: str, line: str | None, image: str, text: str, words: st
 
 
 def _signed_properties(
-    mark: str, certificates: Sequence[bytes], capacity: str, comment: str, moment: str
+    hashing: _Hashing, mark: str, certificates: Sequence[bytes], capacity: str, comment: str, moment: str
 ) -> str:
     """XAdES-EPES. All certificates that travel are named by digest, so that none can be exchanged."""
     signers = []
     for der in certificates:
-        signers.append(
-            _tag(
-                "xd:Cert",
-                _tag(
-                    "xd:CertDigest", _tag("DigestMethod", Algorithm=SHA256), _tag("DigestValue", _digest(der))
-                ),
-                _issuer_serial(der),
-            )
-        )
+        signers.append(_tag("xd:Cert", _tag("xd:CertDigest", *hashing.tags(der)), _issuer_serial(der)))
     policy = _tag(
         "xd:SignaturePolicyId",
         _tag("xd:SigPolicyId", _tag("xd:Identifier", POLICY)),
-        _tag(
-            "xd:SigPolicyHash",
-            _tag("DigestMethod", Algorithm=SHA256),
-            _tag("DigestValue", _digest(POLICY_TEXT.encode())),
-        ),
+        _tag("xd:SigPolicyHash", *hashing.tags(POLICY_TEXT.encode())),
     )
     role = _tag("xd:ClaimedRoles", _tag("xd:ClaimedRole", _text(capacity)))
     commitment = _tag(
@@ -418,14 +419,16 @@ def _properties(name: str, content: str) -> str:
     return _tag("SignatureProperties", prop)
 
 
-def _reference(uri: str, digest: str, *transforms: str, kind: str = "", name: str = "") -> str:
-    """:param name: of the element under ``OWN_NAMES``, where it has one besides its Id"""
+def _reference(
+    hashing: _Hashing, uri: str, content: bytes, *transforms: str, kind: str = "", name: str = ""
+) -> str:
+    """:param content: what is hashed, canonical
+    :param name: of the element under ``OWN_NAMES``, where it has one besides its Id
+    """
     attributes = {"URI": uri} | ({"Type": kind} if kind else {})
     attributes |= {"xmlns:lvze": OWN_NAMES, "lvze:URI": f"#{name}"} if name else {}
-    content = [_tag("DigestMethod", Algorithm=SHA256), _tag("DigestValue", digest)]
-    if transforms:
-        content.insert(0, _tag("Transforms", *transforms))
-    return _tag("Reference", *content, **attributes)
+    before = [_tag("Transforms", *transforms)] if transforms else []
+    return _tag("Reference", *before, *hashing.tags(content), **attributes)
 
 
 def _sign(key: SigningKey, message: bytes) -> bytes:
@@ -437,8 +440,20 @@ def _sign(key: SigningKey, message: bytes) -> bytes:
     return value
 
 
-def _digest(content: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+@dataclass(frozen=True, slots=True)
+class _Hashing:
+    """A hash algorithm; ``name`` is its URI."""
+
+    name: str
+    digest: Callable[[bytes], bytes]
+
+    def tags(self, content: bytes) -> tuple[str, str]:
+        value = base64.b64encode(self.digest(content)).decode()
+        return _tag("DigestMethod", Algorithm=self.name), _tag("DigestValue", value)
+
+
+_SHA256 = _Hashing(SHA256, lambda content: hashlib.sha256(content).digest())
+_SM3 = _Hashing(SM3, sm2.digest)
 
 
 def _text(text: str) -> str:
