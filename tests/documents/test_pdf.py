@@ -21,7 +21,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from engine.documents.docx import W
+from engine.documents.docx import W, missing_characters
 from engine.documents.package import parse_xml, read_package
 from engine.documents.pages import page_count
 from engine.documents.pdf import Place, Renderer
@@ -161,6 +161,14 @@ def test_as_many_pages_as_libreoffice_prints(renderer: Renderer, name: str, tmp_
     ]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     assert renderer.render(docx).pages == page_count((tmp_path / "document.pdf").read_bytes())
+
+
+def test_a_character_that_no_font_has_is_no_empty_box(renderer: Renderer) -> None:
+    """Names are in the fonts behind 仿宋; what none has is told, and printed as 〓."""
+    docx = filled("整改通知书", 姓名="䶮喆堃翀祎赟昇珮𠀀")
+    assert missing_characters(docx) == "𠀀" and missing_characters(filled("整改通知书")) == ""
+    text = pypdfium2.PdfDocument(renderer.render(docx).pdf)[0].get_textpage().get_text_range()
+    assert "䶮喆堃翀祎赟昇珮〓" in text
 
 
 def test_places_of_lines_tables_and_signature_lines_are_told(renderer: Renderer) -> None:

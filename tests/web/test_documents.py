@@ -27,7 +27,7 @@ def ready(engine: ProcessEngine, world: World) -> None:
     engine.deploy({path.name: path.read_bytes() for path in files})
 
 
-def to_sign(visit: Visit, engine: ProcessEngine) -> Visitor:
+def to_sign(visit: Visit, engine: ProcessEngine, *, post: str = "科员") -> Visitor:
     """A member whose letter is drawn up and lies open before him."""
     member, secretary = visit("suxiaoman"), visit("chengligong")
     member.get("/start/member_commitment")
@@ -40,7 +40,7 @@ def to_sign(visit: Visit, engine: ProcessEngine) -> Visitor:
     for at, _area in enumerate(AREAS):
         for column in ("目标", "数量", "质量", "时限"):
             goals[f"承诺-{at}-{column}"] = f"{column}{at}"
-    sent = {"岗位": "科员", "科室": "办公室", "监督方式": ["会议"], **goals}
+    sent = {"岗位": post, "科室": "办公室", "监督方式": ["会议"], **goals}
     assert member.post(f"{item}/completion", sent).status_code == 302, re.findall(
         r'class="wrong".*', member.page
     )
@@ -71,6 +71,16 @@ def shown(visitor: Visitor) -> dict[str, str]:
 
 def wrong(visitor: Visitor, name: str) -> bool:
     return f'id="e-{name}"' in visitor.page
+
+
+def test_a_character_that_no_font_has_is_told_before_signing_and_on_the_document(
+    ready: None, visit: Visit, engine: ProcessEngine
+) -> None:
+    member = to_sign(visit, engine, post="𠀀䶮岗")  # Noto has the second
+    assert "本机字体缺少“𠀀”字" in member.page
+    (found,) = re.findall(r'href="(/documents/\d+)"', member.page)
+    member.get(found)
+    assert "本机字体缺少“𠀀”字" in member.page and "安装含有该字的字体" in member.page
 
 
 def test_a_letter_is_signed_and_a_stranger_can_check_it(
