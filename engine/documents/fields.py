@@ -61,6 +61,7 @@ class FieldReader:
         self._types: dict[_Path, set[Type]] = {}
         self._places: dict[_Path, dict[str, None]] = {}
         self._choices: dict[_Path, dict[str, None]] = {}
+        self._below: dict[_Path, dict[str, None]] = {}
         self._tags: Sequence[Tag] = ()
 
     def read(self, tree: nodes.Template, tags: Sequence[Tag]) -> None:
@@ -68,11 +69,7 @@ class FieldReader:
         self._visit(tree, {}, ())
 
     def fields(self, within: _Path = ()) -> tuple[Field, ...]:
-        depth = len(within)
-        names = dict.fromkeys(
-            path[depth] for path in self._required if path[:depth] == within and len(path) > depth
-        )
-        return tuple(self._field((*within, name)) for name in names if name != "[]")
+        return tuple(self._field((*within, name)) for name in self._below.get(within, ()) if name != "[]")
 
     def _field(self, path: _Path) -> Field:
         many = (*path, "[]") in self._required
@@ -97,6 +94,7 @@ class FieldReader:
         """A path is needed where every condition around it asks no more than whether the thing that holds it is there."""
         for end in range(1, len(path) + 1):
             here = path[:end]
+            self._below.setdefault(path[: end - 1], {})[path[end - 1]] = None
             needed = all(any(here[: len(c)] == c != here for c in condition) for condition in conditions)
             self._required[here] = self._required.get(here, False) or needed
         if path:

@@ -68,6 +68,7 @@ class Inserts:
     def __init__(self, files: Files | None = None) -> None:
         self._files = files
         self._left, self._count = MAX_BYTES, 0
+        self._scaled: dict[tuple[bytes, float], tuple[bytes, str, float]] = {}
         self._media: dict[str, bytes] = {}
         self._links: dict[str, dict[str, str]] = {}  # part -> relationship id -> part of the picture
         self._styles: dict[str, etree._Element] = {}
@@ -78,7 +79,11 @@ class Inserts:
     def picture(self, value: Any, millimetres: Any, alt: str = "图片") -> Markup:
         """An inline picture so many millimetres wide; one that would be higher than a page is made smaller."""
         width = _width(millimetres)
-        content, kind, shape = scaled(self._content(value, "图片", MAX_PICTURE), width)
+        given = self._content(value, "图片", MAX_PICTURE)
+        key = (sha256(given).digest(), width)
+        if key not in self._scaled:
+            self._scaled[key] = scaled(given, width)
+        content, kind, shape = self._scaled[key]
         height = width * shape
         if height > MAX_HEIGHT:
             width, height = width * MAX_HEIGHT / height, MAX_HEIGHT
@@ -301,7 +306,6 @@ def _width(millimetres: Any) -> float:
     return float(millimetres)
 
 
-@lru_cache(maxsize=32)
 def scaled(content: bytes, width: float) -> tuple[bytes, str, float]:
     """A PNG or JPEG written anew with no more pixels than print shows: (content, kind, height by width).
 

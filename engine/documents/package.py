@@ -94,7 +94,7 @@ def parse_xml(content: bytes) -> etree._Element:
         )
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _no_docx("内部 XML 不完整") from error
-    if b"<!DOCTYPE" in content:
+    if b"<!DOCTYPE" in content or root.getroottree().docinfo.doctype:  # which UTF-16 would hide from the first
         raise _no_docx("内部 XML 带有 DOCTYPE")
     return root
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -29,48 +30,55 @@ def part_name(name: str) -> str:
     return f"{known}（{stem}{number}）" if number and stem in ("header", "footer") else known
 
 
-def paragraphs(name: str, root: etree._Element) -> Iterator[tuple[etree._Element, str]]:
-    """The paragraphs of a part, each with its place: 正文第 3 段“一、总体要求”, 正文第 2 个表格第 1 行第 4 格“…”."""
-    part, number, tables = part_name(name), 0, dict[etree._Element, int]()
-    for paragraph in root.iter(f"{W}p"):
-        grid = list(paragraph.iterancestors(f"{W}tbl"))
-        if grid:
-            at = f"第 {tables.setdefault(grid[-1], len(tables) + 1)} 个表格{_cell(paragraph, grid[-1])}"
-        else:
-            number += 1
-            at = f"第 {number} 段"
-        yield paragraph, f"{part}{at}{_first_words(paragraph)}"
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of a part.
+
+    :ivar texts: its own pieces of text, without those of paragraphs inside it (text boxes)
+    :ivar place: 正文第 3 段“一、总体要求”, 正文第 2 个表格第 1 行第 4 格“…”
+    """
+
+    element: etree._Element
+    texts: list[etree._Element]
+    place: str
+
+    @property
+    def text(self) -> str:
+        return "".join(t.text or "" for t in self.texts)
+
+
+def paragraphs(name: str, root: etree._Element) -> Iterator[Paragraph]:
+    """A part's paragraphs in the order of the text; in tables they are counted by the outermost table's rows and cells."""
+    texts: dict[etree._Element, list[etree._Element]] = {}
+    for text in root.iter(f"{W}t"):
+        if (owner := next(text.iterancestors(f"{W}p"), None)) is not None:
+            texts.setdefault(owner, []).append(text)
+    part, number, tables, row, cell = part_name(name), 0, 0, 0, 0
+    outer: etree._Element | None = None
+    for element in root.iter(f"{W}p", f"{W}tbl", f"{W}tr", f"{W}tc"):
+        table = next(element.iterancestors(f"{W}tbl"), None)
+        if element.tag == f"{W}tbl" and table is None:
+            outer, tables, row, cell = element, tables + 1, 0, 0
+        elif element.tag == f"{W}tr" and table is outer:
+            row, cell = row + 1, 0
+        elif element.tag == f"{W}tc" and table is outer:
+            cell += 1
+        elif element.tag == f"{W}p":
+            number += table is None
+            at = f"第 {number} 段" if table is None else f"第 {tables} 个表格第 {row} 行第 {cell} 格"
+            own = texts.get(element, [])
+            yield Paragraph(element, own, f"{part}{at}{_first_words(own)}")
 
 
 def place_of(name: str, root: etree._Element, element: etree._Element) -> str:
     """Of an element, by the paragraph that holds it; outside of paragraphs only the part is told."""
     holder = element if element.tag == f"{W}p" else next(element.iterancestors(f"{W}p"), None)
-    if holder is not None:
-        return next(
-            (place for paragraph, place in paragraphs(name, root) if paragraph is holder), part_name(name)
-        )
-    return part_name(name)
+    found = (one.place for one in paragraphs(name, root) if one.element is holder)
+    return next(found, part_name(name))
 
 
-def texts(paragraph: etree._Element) -> list[etree._Element]:
-    """A paragraph's own pieces of text, without those of paragraphs inside it (text boxes)."""
-    return [t for t in paragraph.iter(f"{W}t") if next(t.iterancestors(f"{W}p")) is paragraph]
-
-
-def _cell(paragraph: etree._Element, table: etree._Element) -> str:
-    """By the outermost table's row and cell."""
-    cells = [
-        cell for cell in paragraph.iterancestors(f"{W}tc") if next(cell.iterancestors(f"{W}tbl")) is table
-    ]
-    if not cells or (row := cells[-1].getparent()) is None:
-        return ""
-    before = [1 for one in cells[-1].itersiblings(f"{W}tc", preceding=True)]
-    rows = [1 for one in row.itersiblings(f"{W}tr", preceding=True)]
-    return f"第 {len(rows) + 1} 行第 {len(before) + 1} 格"
-
-
-def _first_words(paragraph: etree._Element) -> str:
-    text = "".join(t.text or "" for t in texts(paragraph)).strip()
+def _first_words(texts: Iterable[etree._Element]) -> str:
+    text = "".join(t.text or "" for t in texts).strip()
     if not text:
         return ""
     return f"“{text[:FIRST_WORDS]}{'…' if len(text) > FIRST_WORDS else ''}”"

@@ -26,6 +26,7 @@ from engine.documents.places import W, part_name, place_of
 from engine.errors import Invalid
 
 MAX_PART = 3 * 1024 * 1024  # bytes of one part of text or styles
+MAX_LIST = 256 * 1024  # bytes of a list of parts or relationships
 MAX_TOTAL = 24 * 1024 * 1024  # bytes of all parts together
 MAX_ELEMENTS = 200_000  # of one part: an element takes some 100 times the memory of its bytes
 MAX_FIELDS = 2_000  # of Word's
@@ -105,6 +106,9 @@ class _Screen:
                 "package-too-big",
                 f"{self._what}展开后超过 {MAX_TOTAL >> 20} MB，请压缩图片或删去多余内容。",
             )
+        for name, part in parts.items():
+            if len(part) > MAX_LIST and (name == CONTENT_TYPES or name.endswith(".rels")):
+                raise Invalid("package-too-big", f"{self._what}的内部清单 {name[:60]} 过大。")
         for name, kind in content_types(parts).items():
             if any(word in kind for word in ("macroEnabled", "vbaProject", "activeX", "ms-office")):
                 self._unsafe("宏或控件", part_name(name))

@@ -11,22 +11,25 @@ is a sign that no text may hold, so what Jinja reads is the tags that were check
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NoReturn
 
 from jinja2 import Environment, TemplateError
 from lxml import etree
 
-from engine.documents.places import W, paragraphs, part_name, place_of, texts
+from engine.documents.places import Paragraph, W, paragraphs, part_name, place_of
 from engine.errors import Invalid
 
 MAX_TAGS = 2000
 MAX_TAG = 300  # characters
-MAX_DEPTH = 20  # blocks within blocks
+MAX_DEPTH = 10  # blocks within blocks
 MAX_BRACKETS = 10  # within each other; each costs the parser some dozen frames of its stack
 
 _CLOSERS = {"{{": "}}", "{%": "%}", "{#": "#}"}
+_OPENER = re.compile(r"\{[{%#]")
 _KINDS = {"{%": ("p", "tr", "tc"), "{{": ("p",), "{#": ("p", "tr", "tc")}
 _HOLDERS = {"": f"{W}r", "p": f"{W}p", "tr": f"{W}tr", "tc": f"{W}tc"}
 _HOLDER_NAMES = {"p": "段", "tr": "表格行", "tc": "单元格"}
@@ -75,20 +78,26 @@ def read(name: str, root: etree._Element) -> tuple[list[Tag], str]:
     """
     tags, holders = list[Tag](), list[etree._Element]()
     _only_in_text(name, root)
-    for paragraph, place in list(paragraphs(name, root)):
-        found = list(_in_paragraph(paragraph, place, len(tags)))
+    for paragraph in list(paragraphs(name, root)):
+        found = list(_in_paragraph(paragraph, len(tags)))
         tags += [tag for tag, _ in found]
         holders += [holder for _, holder in found]
         if len(tags) > MAX_TAGS:
-            raise Invalid("package-too-big", f"{place}：模板的标签超过 {MAX_TAGS} 个，请分成几个模板。")
+            raise Invalid(
+                "package-too-big", f"{paragraph.place}：模板的标签超过 {MAX_TAGS} 个，请分成几个模板。"
+            )
     _check_blocks(tags, holders)
     for number, (tag, holder) in enumerate(zip(tags, holders, strict=True)):
         if tag.kind:
             _take_place(holder, f"{_OPEN}{number}{_CLOSE}", tag)
     extra = [tag.source for tag in tags]
+    merged = set[etree._Element]()
     for tag, holder in zip(tags, holders, strict=True):
         if tag.text.strip("{%} ") == "vm":
-            _merge_down(holder, tag, extra)
+            cell = _merge_down(holder, tag, extra)
+            if cell in merged:
+                refuse("一个单元格里只写一个 {% vm %}。", tag)
+            merged.add(cell)
     text = etree.tostring(root, encoding="unicode")
     pieces = _SIGN.split(text)
     if any(opener in piece for piece in pieces[::2] for opener in _CLOSERS):
@@ -117,31 +126,38 @@ def _only_in_text(name: str, root: etree._Element) -> None:
             refuse("模板中有不能使用的字符。", place=place_of(name, root, element))
 
 
-def _in_paragraph(paragraph: etree._Element, place: str, number: int) -> Iterator[tuple[Tag, etree._Element]]:
+def _in_paragraph(paragraph: Paragraph, number: int) -> Iterator[tuple[Tag, etree._Element]]:
     """The paragraph's tags, each with the element that it stands in, and a sign in its place."""
-    runs = texts(paragraph)
-    whole, at, found = "".join(t.text or "" for t in runs), 0, list[tuple[int, int]]()
-    while (start := min((i for o in _CLOSERS if (i := whole.find(o, at)) >= 0), default=-1)) >= 0:
-        end = whole.find(_CLOSERS[whole[start : start + 2]], start + 2)
-        if end < 0 or end - start > MAX_TAG:
+    whole, at, found = paragraph.text, 0, list[tuple[int, int]]()
+    while opener := _OPENER.search(whole, at):
+        start = opener.start()
+        end = whole.find(_CLOSERS[opener[0]], start + 2, start + MAX_TAG)
+        if end < 0:
             refuse(
                 f"模板标签没有写完：“{whole[start : start + 30]}”。标签应在同一段内以 }}}} 或 %}} 结束，不超过 {MAX_TAG} 字。",
-                place=place,
+                place=paragraph.place,
             )
         at = end + 2
         found.append((start, at))
-    made = [_tag(whole[start:end], place) for start, end in found]
-    alone = "".join(
-        whole[a:b] for a, b in zip([0, *(e for _, e in found)], [*(s for s, _ in found), None], strict=True)
-    )
-    holders = []
-    for tag, (start, _) in zip(made, found, strict=True):
-        if tag.kind and (len(made) > 1 or alone.strip()):
-            refuse("这个标签要单独成段，同一段里不能有别的文字或标签。", tag)
-        holders.append(_holder(_piece(runs, start)[0], tag))
+        if number + len(found) > MAX_TAGS:
+            return
+    if not found:
+        return
+    made = [_tag(whole[start:end], paragraph.place) for start, end in found]
+    around = zip([0, *(end for _, end in found)], [*(start for start, _ in found), None], strict=True)
+    if len(made) > 1 or any(whole[a:b].strip() for a, b in around):
+        for tag in made:
+            if tag.kind:
+                refuse("这个标签要单独成段，同一段里不能有别的文字或标签。", tag)
+    starts = [0, *accumulate(len(t.text or "") for t in paragraph.texts)]
+    holders = [
+        _holder(paragraph.texts[bisect(starts, start) - 1], tag)
+        for tag, (start, _) in zip(made, found, strict=True)
+    ]
     for index in reversed(range(len(made))):
-        _replace(runs, *found[index], "" if made[index].kind else f"{_OPEN}{number + index}{_CLOSE}")
-    for run in runs if made else ():
+        sign = "" if made[index].kind else f"{_OPEN}{number + index}{_CLOSE}"
+        _replace(paragraph.texts, starts, *found[index], sign)
+    for run in paragraph.texts:
         run.set(_SPACE, "preserve")
     yield from zip(made, holders, strict=True)
 
@@ -181,24 +197,16 @@ def _tag(text: str, place: str) -> Tag:
     return Tag(text, place, kind, source)
 
 
-def _piece(runs: Sequence[etree._Element], offset: int) -> tuple[etree._Element, int]:
-    for run in runs:
-        if offset < len(run.text or ""):
-            return run, offset
-        offset -= len(run.text or "")
-    raise AssertionError("offset beyond the text")
-
-
-def _replace(runs: Sequence[etree._Element], start: int, end: int, sign: str) -> None:
-    """The characters from ``start`` to ``end``, which may lie in several runs, by the sign."""
-    at = 0
-    for run in runs:
-        text = run.text or ""
-        first, last = max(start - at, 0), min(end - at, len(text))
-        if first < last:
-            run.text = text[:first] + sign + text[last:]
-            sign = ""
-        at += len(text)
+def _replace(runs: Sequence[etree._Element], starts: Sequence[int], start: int, end: int, sign: str) -> None:
+    """The characters from ``start`` to ``end``, which may lie in several runs, by the sign. Tags are replaced from the last to the
+    first, so that what lies before keeps its place."""
+    for index in range(bisect(starts, start) - 1, len(runs)):
+        at, text = starts[index], runs[index].text or ""
+        if at >= end:
+            return
+        first, last = max(start - at, 0), min(end, starts[index + 1]) - at
+        runs[index].text = text[:first] + sign + text[last:]
+        sign = ""
 
 
 def _holder(text: etree._Element, tag: Tag) -> etree._Element:
@@ -261,7 +269,7 @@ def _take_place(holder: etree._Element, sign: str, tag: Tag) -> None:
     parent.remove(holder)
 
 
-def _merge_down(run: etree._Element, tag: Tag, sources: list[str]) -> None:
+def _merge_down(run: etree._Element, tag: Tag, sources: list[str]) -> etree._Element:
     """Of the cell around ``{% vm %}``: merged with the passes below, its text in the first alone."""
     cell = next(run.iterancestors(f"{W}tc"), None)
     if cell is None:
@@ -291,3 +299,4 @@ def _merge_down(run: etree._Element, tag: Tag, sources: list[str]) -> None:
         else:
             paragraph.text = begin + (paragraph.text or "")
         paragraph[-1].tail = (paragraph[-1].tail or "") + end
+    return cell

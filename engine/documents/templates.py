@@ -28,7 +28,7 @@ from engine.documents.chinese import date_cn, date_words, decimal, money_cn, num
 from engine.documents.fields import Field, FieldReader
 from engine.documents.inserts import Files, Inserts
 from engine.documents.package import parse_xml, read_package, write_package
-from engine.documents.places import W, texts
+from engine.documents.places import W, paragraphs
 from engine.documents.screening import screen
 from engine.documents.tags import Tag, refuse
 from engine.errors import Invalid
@@ -39,7 +39,10 @@ MAX_TEXT = 2_000_000  # characters of all values together
 MAX_PASSES = 20_000  # passes through all loops together
 MAX_SECONDS = 10.0  # of this thread's processor time for one filling
 MAX_HEADING = 24  # characters; a longer first sentence is text
-MAX_OUTPUT = 15 * 1024 * 1024  # bytes of all filled parts
+MAX_OUTPUT = 8 * 1024 * 1024  # characters of all filled parts
+MAX_MARKS = 600_000  # of markup in them; an element takes some hundred times the memory of its characters
+MAX_NODES = 10_000  # of all expressions of a part
+MAX_LEVELS = 6  # of names after each other: 甲.乙.丙
 CACHED = 48 * 1024 * 1024  # bytes of the templates that are kept compiled
 
 LARGEST_NUMBER = 10**30  # some 30 digits; Decimal('1E+999999999') would be a gigabyte of them
@@ -94,13 +97,14 @@ class Template:
         """
         budget, inserts = _Budget(), Inserts(files)
         values = budget.clean(data, "")
-        parts, size = dict(self._static), 0
+        parts, size, marks = dict(self._static), 0, 0
         for name, compiled in self._filled:
             inserts.part, pieces = name, []
             for piece in compiled.generate(values, _inserts=inserts, _budget=budget):
                 budget.check_time()
                 size += len(piece)
-                if size > MAX_OUTPUT:
+                marks += piece.count("<")
+                if size > MAX_OUTPUT or marks > MAX_MARKS:
                     raise Invalid("document-too-big", "填写后的文件过大，请减少内容。")
                 pieces.append(piece)
             parts[name] = _whole("".join(pieces).encode())
@@ -127,8 +131,8 @@ def _compiled_once(content: bytes) -> Template:
 
 
 def _read(name: str, root: etree._Element, slots: dict[tuple[str, str], None]) -> tuple[list[Tag], str]:
-    for paragraph in root.iter(f"{W}p"):
-        slots |= dict.fromkeys(_MARKER.findall("".join(t.text or "" for t in texts(paragraph))))
+    for paragraph in paragraphs(name, root):
+        slots |= dict.fromkeys(_MARKER.findall(paragraph.text))
     return tags.read(name, root)
 
 
@@ -180,7 +184,13 @@ def _check_syntax(tree: nodes.Template, found: Sequence[Tag]) -> None:
     def bad(message: str, node: nodes.Node) -> NoReturn:
         refuse(message, found[node.lineno - 1] if found else None)
 
-    def check(node: nodes.Node, depth: int) -> None:
+    count = 0
+
+    def check(node: nodes.Node, depth: int, levels: int = 0) -> None:
+        nonlocal count
+        count += not isinstance(node, (nodes.TemplateData, nodes.Output))
+        if count > MAX_NODES:
+            raise Invalid("package-too-big", f"模板中的字段和条件超过 {MAX_NODES} 处，请分成几个模板。")
         if not isinstance(node, _NODES):
             bad(f"模板中不能使用这种写法（{type(node).__name__}），只能用字段、for、if、比较和过滤器。", node)
         if isinstance(node, nodes.Filter) and (
@@ -195,6 +205,9 @@ def _check_syntax(tree: nodes.Template, found: Sequence[Tag]) -> None:
             bad(f"模板中没有检验“{node.name}”，可用：defined。", node)
         if isinstance(node, nodes.Getattr):
             loop = isinstance(node.node, nodes.Name) and node.node.name == "loop"
+            levels += 1
+            if levels > MAX_LEVELS:
+                bad(f"字段的下级最多 {MAX_LEVELS} 层。", node)
             if node.attr.startswith("_") or (loop and node.attr not in _LOOP):
                 bad(f"模板中不能使用“{node.attr}”。", node)
         if isinstance(node, nodes.Name) and (
@@ -208,7 +221,7 @@ def _check_syntax(tree: nodes.Template, found: Sequence[Tag]) -> None:
             if depth > MAX_NESTING:
                 bad(f"for 最多嵌套 {MAX_NESTING} 层。", node)
         for child in node.iter_child_nodes():
-            check(child, depth)
+            check(child, depth, levels)
 
     check(tree, 0)
 
