@@ -53,7 +53,7 @@ _BASE = """
 body{margin:0;hyphens:none}
 p,h1,h2,h3,h4,h5,h6{font-weight:normal;margin:0;orphans:1;widows:1}
 table{border-collapse:collapse;table-layout:fixed}
-.tab{display:inline-block;white-space:nowrap;text-indent:0}
+.tab{display:inline-block;white-space:nowrap;text-indent:0;text-align:right}
 .spaces{white-space:pre-wrap}
 .page::before{content:counter(page)}
 .pages::before{content:counter(pages)}
@@ -181,17 +181,19 @@ class Converter:
         at = 0
         while at < len(blocks):
             element = blocks[at]
+            frame = self._framed(element)
             if element.tag == W + "tbl":
                 out.append(self._table(element, place))
-            elif frame := self._framed(element):
+            elif frame:
                 group = [element]
                 while at + 1 < len(blocks) and self._framed(blocks[at + 1]) == frame:
                     at += 1
                     group.append(blocks[at])
-                out.append(self._frame(frame, group, place, first=first and not any(out)))
+                out.append(self._frame(frame, group, place, first=first))
             else:
                 near = (blocks[at - 1] if at else None, blocks[at + 1] if at + 1 < len(blocks) else None)
                 out.append(self._paragraph(element, place, near))
+            first = first and bool(frame)
             at += 1
         return "".join(out)
 
