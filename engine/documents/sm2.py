@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from engine.errors import Invalid
 
@@ -54,6 +55,8 @@ class Sm2Public:
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Sm2Public | None:
         """None where the certificate's key is of another kind."""
+        if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
+            return None
         info = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER)).public_key
         if (
             info["algorithm"]["algorithm"].native != "ec"
