@@ -38,6 +38,7 @@ from web.notifications import notifications
 from web.numbers import numbers
 from web.operations import operations
 from web.phrases import phrases
+from web.seals import seals
 from web.work_items import work_items
 
 __all__ = ["create_app"]
@@ -100,6 +101,7 @@ def create_app(engine: ProcessEngine) -> Flask:
         noticeboard,
         ledgers,
         numbers,
+        seals,
         designer,
         migrations,
     ):

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from engine import feel
 from engine.deliveries import Delivery
+from engine.documents.seal_pictures import DIAMETER
 from engine.errors import Conflict, Invalid, NotExecutable, NotFound
 from engine.organisation.people import KINDS as MEMBERSHIPS
 from engine.organisation.posts import MODES, POSTS
@@ -323,7 +324,13 @@ def put_seal(unit: int) -> Page:
             raise Invalid(
                 "no-picture", _("请选择印章图片。"), {"picture": _("请选择印章图片（PNG，背景透明）。")}
             )
-        engine.upload_seal(unit, upload.read(), by=person_id())
+        try:
+            diameter = float(_text("diameter") or DIAMETER)
+        except ValueError:
+            raise Invalid(
+                "seal-diameter", _("直径请填数字。"), {"diameter": _("直径请填数字，单位为毫米。")}
+            ) from None
+        engine.upload_seal(unit, upload.read(), diameter=diameter, by=person_id())
 
     return _act(
         put,
@@ -343,6 +350,36 @@ def withdraw_seal(unit: int) -> Page:
     )
 
 
+@administration.post("/seals/permissions")
+def permit_seal() -> Page:
+    def permit() -> None:
+        engine.permit_seal(
+            request.form.get("unit", 0, type=int),
+            _person(_text("person_id"), "person_id"),
+            reason=_text("reason"),
+            from_on=_optional_date("from_on"),
+            until_on=_optional_date("until_on"),
+            by=person_id(),
+        )
+
+    return _act(
+        permit,
+        said=_("已登记用印授权。"),
+        back=url_for(".seals"),
+        again=lambda errors: _seals_page(errors=errors),
+    )
+
+
+@administration.post("/seals/permissions/<int:id>/end")
+def end_seal_permission(id: int) -> Page:
+    return _act(
+        lambda: engine.end_seal_permission(id, by=person_id()),
+        said=_("用印授权自今天起结束。"),
+        back=url_for(".seals"),
+        again=lambda errors: _seals_page(errors=errors),
+    )
+
+
 @administration.get("/seals/<int:unit>.png")
 def seal_picture(unit: int) -> Response:
     return send_file(BytesIO(engine.seal_picture(unit, by=person_id())), "image/png")
@@ -356,7 +393,9 @@ def _seals_page(unit: int = 0, errors: dict[str, str] | None = None) -> str:
         tree=tree,
         names={line.unit.id: line.unit.short_name for line in tree},
         seals=engine.seals_in_use(by=person_id()),
-        uses=engine.seal_uses(by=person_id()),
+        counts=engine.seal_counts(by=person_id()),
+        permissions=engine.seal_permissions(by=person_id()),
+        candidates=engine.people(by=person_id(), limit=1000),
         refused=unit,
         errors=errors or {},
     )

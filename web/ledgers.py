@@ -22,7 +22,7 @@ def index() -> str:
     return render_template(
         "ledgers/index.html",
         definitions=engine.ledgers(),
-        keeps_numbers=g.account.is_admin or engine.ledger_offices(by=person_id()),
+        keeps_registers=g.account.is_admin or engine.ledger_offices(by=person_id()),
     )
 
 

@@ -377,14 +377,39 @@ def test_a_seal_is_put_on_and_registered(database: Database) -> None:
         seals.grant_demo(session, unit_id=1, name="中共云溪市直机关工作委员会", at=AT)
         assert seals.diameters(session, [1, 2], at=AT) == {1: 42}
         assert signatures.seal(session, **given)
-        assert [(u.document_id, u.person_id, u.reason) for u in seals.uses(session, 1)] == [
-            (document, CHEN, "印发责任书")
+        assert [(u.document_id, u.person_id, u.reason, u.sequence) for u in seals.uses(session, 1)] == [
+            (document, CHEN, "印发责任书", 1)
         ]
+    second = create(database)
+    with database.write() as session:
+        assert signatures.seal(session, **{**given, "document_id": second, "applicant": LI, "copies": 6})
+        [line, first] = seals.latest_uses(session, units=[1], limit=10)
+        assert (line.use.sequence, line.use.copies, line.applicant, line.approved_by) == (
+            2,
+            6,
+            "李建国",
+            "陈志强",
+        )
+        assert first.use.sequence == 1 and seals.counts(session) == {1: 2}
+        assert seals.latest_uses(session, units=[2], limit=10) == []
     with pytest.raises(Conflict), database.write() as session:
         signatures.seal(session, **given)
     sign(database, document, "issuer", CHEN)
     found = verify(package(database, document))
     assert found.valid and [s.signer for s in found.signatures] == ["中共云溪市直机关工作委员会", "陈志强"]
+
+
+def test_slots_are_signed_in_their_order_where_the_diagram_says_so(database: Database) -> None:
+    free, ordered = create(database), create(database, ordered=True)
+    sign(database, free, "recipient", LI)
+    with pytest.raises(Conflict, match="按顺序签署，请等“颁发单位”签署之后再签"):
+        sign(database, ordered, "recipient", LI)
+    sign(database, ordered, "issuer", CHEN)
+    with pytest.raises(Conflict) as caught:
+        sign(database, ordered, "issuer_seal", LI)
+    assert caught.value.code == "not-his-turn"
+    sign(database, ordered, "recipient", LI)
+    assert verify(package(database, ordered)).valid
 
 
 def test_who_may_seal(database: Database) -> None:

@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 
 import engine.tables
 from engine import blobs
+from engine.clock import local
 from engine.database import Database
 from engine.documents import seal_pictures, seals
-from engine.errors import Conflict, Invalid, NotFound
+from engine.errors import Conflict, Invalid, NotAllowed, NotFound
+from engine.organisation.people import Person
 from engine.organisation.units import Unit
 from tests.documents.signers import AT
 
@@ -39,9 +41,17 @@ def session(tmp_path: Path) -> Iterator[Session]:
     database.close()
 
 
-def picture(size: tuple[int, int] = (400, 400), *, ground: int = 0, form: str = "PNG") -> bytes:
+def picture(
+    size: tuple[int, int] = (400, 400),
+    *,
+    ground: int = 0,
+    form: str = "PNG",
+    colour: tuple[int, int, int, int] = (230, 0, 18, 255),
+    margin: int = 9,
+) -> bytes:
     image = Image.new("RGBA" if form == "PNG" else "RGB", size, (255, 255, 255, ground))
-    ImageDraw.Draw(image).ellipse((9, 9, size[0] - 9, size[1] - 9), outline=(230, 0, 18, 255), width=9)
+    edges = (margin, margin, size[0] - margin, size[1] - margin)
+    ImageDraw.Draw(image).ellipse(edges, outline=colour, width=9)
     out = io.BytesIO()
     image.save(out, form)
     return out.getvalue()
@@ -90,6 +100,8 @@ def test_one_seal_is_in_use(session: Session) -> None:
         picture((100, 100)),
         picture((400, 800)),
         picture(ground=255),
+        picture(colour=(40, 40, 40, 255)),
+        picture(margin=60),
         picture() + b"\0" * (4 * 1024 * 1024),
     ],
 )
@@ -97,3 +109,35 @@ def test_pictures_that_cannot_be_a_seal(session: Session, content: bytes) -> Non
     with pytest.raises(Invalid) as caught:
         seals.upload(session, unit_id=1, picture=content, by=None, at=AT)
     assert caught.value.code == "seal-picture"
+
+
+def test_a_seal_is_as_large_as_it_is_said_to_be(session: Session) -> None:
+    with pytest.raises(Invalid, match="42 毫米"):
+        seals.upload(session, unit_id=1, picture=picture(), diameter=80, by=None, at=AT)
+    seals.upload(session, unit_id=1, picture=picture((900, 900)), diameter=45, by=None, at=AT)
+    seal = seals.of_unit(session, 1)
+    assert seal is not None
+    assert Image.open(io.BytesIO(blobs.get(session, seal.image_digest))).size == (531, 531), (
+        "45 mm at 300 dpi"
+    )
+    assert seals.diameters(session, [1, 2], at=AT) == {1: 45}
+
+
+def test_permission_to_use_a_seal_has_days(session: Session) -> None:
+    session.add(Person(id=9, name="程立功"))
+    session.flush()
+    day = local(AT).date()
+    given = {"unit_id": 1, "person_id": 9, "by": None}
+    with pytest.raises(Invalid, match="理由"):
+        seals.permit(session, reason=" ", from_on=day, **given)
+    with pytest.raises(Invalid, match="之后"):
+        seals.permit(session, reason="代管", from_on=day, until_on=day, **given)
+    tomorrow = seals.permit(session, reason="代管", from_on=day + timedelta(days=1), **given)
+    with pytest.raises(NotAllowed, match="用印授权"):
+        seals.require_keeper(session, unit_id=1, person_id=9, at=AT)
+    seals.require_keeper(session, unit_id=1, person_id=9, at=AT + timedelta(days=1))
+    assert [name for _, name in seals.permissions(session, day)] == ["程立功"]
+    seals.end_permission(session, tomorrow.id, on=day + timedelta(days=2))
+    with pytest.raises(NotAllowed):
+        seals.require_keeper(session, unit_id=1, person_id=9, at=AT + timedelta(days=2))
+    assert seals.permissions(session, day + timedelta(days=2)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -98,11 +99,12 @@ def test_a_seal_is_drawn_for_the_demo_uploaded_and_withdrawn(
 def test_uses_of_a_seal_and_certificates_are_listed_and_revoked(
     engine: ProcessEngine, admin: FlaskClient, by: int
 ) -> None:
-    assert "还没有用过印章" in ok(admin.get("/administration/seals"))
+    assert "还没有用过印章" in ok(admin.get("/seals/uses"))
     engine.grant_demo_seal(unit_id(engine, "节能监察中心总支"), by=by)
     issue(engine, by)
-    page = ok(admin.get("/administration/seals"))
-    assert "用印登记" in page and "关于印发2026年度党建工作责任书的通知" in page and "韩松年</td>" in page
+    assert re.search(r">[1-9]\d* 次</td>", ok(admin.get("/administration/seals")))
+    page = ok(admin.get("/seals/uses"))
+    assert "第 1 次" in page and "关于印发2026年度党建工作责任书的通知" in page and "韩松年</td>" in page
     page = ok(admin.get("/administration/certificates"))
     assert "证书机构" in page and "中共云岭市节能监察中心总支部委员会" in page
     signer = person_id(engine, by, "韩松年")
@@ -112,6 +114,24 @@ def test_uses_of_a_seal_and_certificates_are_listed_and_revoked(
     assert "证书已吊销" in ok(admin.post(address, follow_redirects=True))
     assert "已经吊销" in ok(admin.post(address), 409)
     ok(admin.post("/administration/certificates/999/revocation"), 404)
+
+
+def test_somebody_else_is_permitted_to_use_a_seal(engine: ProcessEngine, admin: FlaskClient, by: int) -> None:
+    unit = unit_id(engine, "市教育局党委")
+    engine.grant_demo_seal(unit, by=by)
+    given = {"unit": unit, "person_id": "许知秋", "reason": "印章由办公室代管"}
+    assert "请写明授权的理由" in ok(
+        admin.post("/administration/seals/permissions", data={**given, "reason": ""}), 422
+    )
+    page = ok(admin.post("/administration/seals/permissions", data=given, follow_redirects=True))
+    assert "印章由办公室代管" in page
+    ((permission, name),) = engine.seal_permissions(by=by)
+    assert name == "许知秋"
+    address = f"/administration/seals/permissions/{permission.id}/end"
+    assert "今天起结束" in ok(admin.post(address, follow_redirects=True))
+    assert engine.seal_permissions(by=by) == []
+    ok(sign_in(engine, "linsiyuan").post(address), 403)
+    assert "还没有用过印章" in ok(sign_in(engine, "linsiyuan").get("/seals/uses"))
 
 
 def issue(engine: ProcessEngine, by: int) -> None:
