@@ -10,7 +10,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from drafts.kinds import commitment, printing_notice, rectification, responsibility_letter
+from drafts.kinds import (
+    approval,
+    certificate,
+    commitment,
+    duty_report,
+    plaque,
+    printing_notice,
+    public_notice,
+    rectification,
+    responsibility_letter,
+)
 from drafts.package import PAGE, package
 
 HERE = Path(__file__).parent
@@ -19,6 +29,11 @@ KINDS = {
     "责任书": responsibility_letter,
     "承诺书": commitment,
     "整改通知书": rectification,
+    "述职报告": duty_report,
+    "公示": public_notice,
+    "审批单": approval,
+    "荣誉证书": certificate,
+    "承诺监督牌": plaque,
 }
 
 

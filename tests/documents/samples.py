@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.documents import other_samples
+
 TEMPLATES = Path(__file__).parents[2] / "doc_templates"
 
 NOTICE: dict[str, Any] = {
@@ -118,7 +120,13 @@ RECTIFICATION: dict[str, Any] = {
     "签发人": {"姓名": "刘芳", "职务": "支部书记"},
 }
 
-SAMPLES = {"印发通知": NOTICE, "责任书": LETTER, "承诺书": COMMITMENT, "整改通知书": RECTIFICATION}
+SAMPLES = {
+    "印发通知": NOTICE,
+    "责任书": LETTER,
+    "承诺书": COMMITMENT,
+    "整改通知书": RECTIFICATION,
+    **other_samples.SAMPLES,
+}
 
 
 def template(name: str) -> bytes:

@@ -45,9 +45,10 @@ def body() -> str:
         ),
         pair("承办单位", "文种"),
         pair("拟稿人", "拟稿日期"),
-        tag_row("{%tr if 发文字号 or 密级 or 紧急程度 %}", 4),
-        pair("发文字号", "密级"),
+        tag_row("{%tr if 发文字号 or 紧急程度 %}", 4),
+        pair("发文字号", "紧急程度"),
         tag_row("{%tr endif %}", 4),
+        wide("密级", par("GWForm", "{{ 密级 }}")),
         wide("主送", par("GWForm", "{{ 主送 }}")),
         wide(
             "内容摘要",
@@ -62,7 +63,7 @@ def body() -> str:
             par("GWForm", "{%p endfor %}"),
         ),
     )
-    widths = [1500, 3845, 2000, 1500]
+    widths = [1500, 3545, 2100, 1700]
     acts = table(
         widths,
         row(
@@ -101,7 +102,7 @@ def body() -> str:
                 par("GWCell", "{%p endif %}"),
                 width=widths[2],
             ),
-            cell(par("GWCellCentre", "{{ 行.日期 }}"), width=widths[3]),
+            cell(par("GWCellCentre", text("{{ 行.日期 }}", size=10.5)), width=widths[3]),
             height=720,
         ),
         tag_row("{%tr endfor %}", 4),

@@ -40,16 +40,16 @@ def framed(content: str, width: int, height: float, kind: str, size: int, color:
 
 def body() -> str:
     inner = par("GWCell", line=300) + framed(
-        words() + signed() + par("GWCell", line=20), INNER, 172, "single", 8, GOLD, MARGIN
+        words() + signed() + par("GWCell", line=20), INNER, 170, "single", 8, GOLD, MARGIN
     )
-    return framed(inner + par("GWCell", line=20), OUTER, 183, "double", 24, RED, 0) + par("GWCell", line=20)
+    return framed(inner + par("GWCell", line=20), OUTER, 181, "double", 24, RED, 0) + par("GWCell", line=20)
 
 
 def words() -> str:
     """Of the reason, three lines in the large size, four in the small one."""
 
     def reason(size: float, line: int) -> str:
-        said = "{{ 事由 }}，被授予“{{ 称号 }}”称号。"
+        said = "{{ 事由 }}。"
         return par("GWCell", text(said, font=KAI, size=size), first=round(size * 40), line=line, jc="both")
 
     return (
@@ -67,7 +67,7 @@ def words() -> str:
         + par("GWCell", "{%p else %}")
         + reason(20, 640)
         + par("GWCell", "{%p endif %}")
-        + par("GWCell", text("特发此证，以资鼓励。", font=KAI, size=26), first=1040, line=840)
+        + par("GWCell", text("特授予“{{ 称号 }}”称号，以资鼓励。", font=KAI, size=26), first=1040, line=840)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drafts.blocks import verification
 from drafts.ooxml import WIDTH, cell, par, row, table, tag_row, text
 
 
@@ -44,7 +45,8 @@ def body() -> str:
         + tag_row("{%tr endfor %}", 5)
     )
     return (
-        par("GWTitle", "党员岗位责任承诺书")
+        verification()
+        + par("GWTitle", "党员岗位责任承诺书")
         + par("GWSubtitle", "（{{ 年度 }}年度）")
         + par("GWBody", "按照以岗定责、责任到人的原则，向支部作出如下承诺：")
         + table(

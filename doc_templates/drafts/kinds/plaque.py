@@ -22,7 +22,7 @@ PAGE = Page(
 
 RED, PALE, SOFT = "B8000E", "FBEDEC", "D98A8A"
 WHOLE, CARD, LABEL = (millimetres(length) for length in (271, 66, 25))
-TEXT = WHOLE - CARD - LABEL
+TEXT = WHOLE - CARD - LABEL - 40  # a line's breadth on either side
 
 #: section -> (height in millimetres, how many lines of how many characters it takes in each size: points, line, lines, characters)
 SECTIONS = {
@@ -61,17 +61,17 @@ def body() -> str:
         width=WHOLE,
         fill=RED,
     )
-    height = sum(height for height, _ in SECTIONS.values()) + 1
+    height = sum(height for height, _ in SECTIONS.values()) + 1.5
     middle = row(
         cell(card(), width=CARD, align="top", borders=lines),
-        cell(sections(lines), par("GWCell", line=20), width=LABEL + TEXT, align="top"),
+        cell(sections(lines), par("GWCell", line=20), width=WHOLE - CARD, align="top"),
         height=millimetres(height),
         exact=True,
     )
     return (
         table([WHOLE], row(title, height=millimetres(20), exact=True), borders="", margin=113)
         + par("GWCell", line=20)
-        + table([CARD, LABEL + TEXT], middle, borders="", margin=0)
+        + table([CARD, WHOLE - CARD], middle, borders="", margin=0)
         + par("GWCell", line=40)
         + foot()
         + par("GWCell", line=20)
@@ -152,7 +152,9 @@ def foot() -> str:
         par("GWCell", text("监督电话：", font=HEI, size=22, color=RED),
             text("{{ 监督电话|default('　　　　　　　　　') }}", font=HEI, size=24, latin=HEI), line=620)
         + par("GWCell", text("扫左码看公示栏全文，扫右码验真。{{ 更新日期 }}制发；内容变动时另发新牌，本牌随即失效。", size=10.5), line=300)
+        + par("GWCell", "{%p if 验真 %}")
         + par("GWCell", text("验真码 {{ 验真.码 }}", size=9, font=FANG, latin=LATIN), line=240)
+        + par("GWCell", "{%p endif %}")
     )  # fmt: skip
     without = par("GWCell", "{%p if 验真 %}"), par("GWCell", "{%p endif %}")
     return table(

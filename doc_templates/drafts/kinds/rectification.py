@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from drafts.blocks import SIGNER, optional
-from drafts.ooxml import blank, par, text
+from drafts.blocks import SIGNER, optional, verification
+from drafts.ooxml import KAI, blank, par, text
 
 
 def body() -> str:
@@ -12,13 +12,18 @@ def body() -> str:
             par("GWBody", f"{{%p for 项 in {field} %}}")
             + par(
                 "GWBody",
-                f"{{% if {field}|length > 1 %}}（{{{{ loop.index|num_cn }}}}）{{% endif %}}{{{{ 项 }}}}",
+                # items of the second level stand in 楷体 (7.3.3)
+                text(
+                    f"{{% if {field}|length > 1 %}}（{{{{ loop.index|num_cn }}}}）{{% endif %}}{{{{ 项 }}}}",
+                    font=KAI,
+                ),
             )
             + par("GWBody", "{%p endfor %}")
         )
 
     return (
-        par("GWTitle", "整改通知书")
+        verification()
+        + par("GWTitle", "整改通知书")
         + optional("编号", par("GWSubtitle", "{{ 编号 }}"))
         + blank()
         + par("GWTo", "{{ 姓名 }}同志：")

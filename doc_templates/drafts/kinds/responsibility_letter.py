@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drafts.blocks import SIGNER, paragraphs
+from drafts.blocks import SIGNER, paragraphs, verification
 from drafts.ooxml import CHARACTER, WIDTH, blank, cell, par, row, table, tag_row, text
 
 
@@ -89,7 +89,8 @@ def body() -> str:
         ),
     )
     return (
-        par("GWTitle", "党建工作责任书")
+        verification()
+        + par("GWTitle", "党建工作责任书")
         + par("GWSubtitle", "（{{ 年度 }}年度）")
         + blank()
         + par("GWTo", "颁发单位：{{ 发文单位 }}")
