@@ -1040,7 +1040,7 @@ class ProcessEngine:
         """The acts before each revision, the newest revision first; empty for whoever may not read the instance."""
         with self._read() as session:
             document = self._readable(session, document_id, by)
-            made = [line.revision.created_at for line in revisions.lines(session, document.id)]
+            made = [line.revision.event_seq for line in revisions.lines(session, document.id)]
             return reading.revision_acts(session, document, made[::-1], by, self.today())[::-1]
 
     def revision_file(self, document_id: int, seq: int, *, by: int) -> bytes:

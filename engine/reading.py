@@ -9,7 +9,7 @@ everything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -134,11 +134,11 @@ _CHANGING = ("started", "completed", "rejected", "taken-back", "jumped", "correc
 
 
 def revision_acts(
-    session: Session, document: Document, made: Sequence[datetime], person_id: int, on: date
+    session: Session, document: Document, made: Sequence[int | None], person_id: int, on: date
 ) -> list[list[Event]]:
     """What was done in the document's instance before each of its revisions was made and after the one before.
 
-    :param made: when the revisions were made, the oldest first
+    :param made: how far the history had come when the revisions were made, the oldest first
     :return: as many lists; empty ones for whoever may read the document and not its instance
     """
     instance = (
@@ -147,11 +147,8 @@ def revision_acts(
     if instance is None or not may_read_instance(session, instance, person_id, on):
         return [[] for _ in made]
     acts = [one for one in history.read(session, instance.stream) if one.code in _CHANGING and one.person_id]
-    bounds = zip((None, *made), made, strict=False)
-    return [
-        [one for one in acts if (after is None or one.at > after) and one.at <= until]
-        for after, until in bounds
-    ]
+    bounds = zip((0, *made), made, strict=False)
+    return [[one for one in acts if (after or 0) < one.seq <= (until or 0)] for after, until in bounds]
 
 
 def shown(session: Session, instance_id: int, person_id: int, on: date) -> set[int]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, and_, false, or_, select, update
+from sqlalchemy import ForeignKey, Index, String, and_, false, func, select, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from engine import blobs
@@ -108,6 +108,7 @@ def create(
     code: str | None = None,
     replaces_id: int | None = None,
     by: int | None = None,
+    event_seq: int | None = None,
     at: datetime,
 ) -> Document:
     """Enter a rendered document with its first revision.
@@ -135,7 +136,9 @@ def create(
     )
     session.add(document)
     session.flush()
-    session.add(Revision(document_id=document.id, seq=1, base_digest=digest, person_id=by, created_at=at))
+    first = Revision(document_id=document.id, seq=1, base_digest=digest, created_at=at)
+    first.person_id, first.event_seq = by, event_seq
+    session.add(first)
     for position, slot in enumerate(slots, 1):
         session.add(
             SignatureSlot(
@@ -155,11 +158,18 @@ def create(
 
 
 def add_revision(
-    session: Session, document_id: int, *, base: bytes, reason: str, by: int | None = None, at: datetime
+    session: Session,
+    document_id: int,
+    *,
+    base: bytes,
+    reason: str,
+    by: int | None = None,
+    event_seq: int | None = None,
+    at: datetime,
 ) -> Revision:
     """Put changed bytes in the place of the current ones. What was signed on those is void, and says why.
 
-    :param by: whose act led to it
+    :param by: whose act led to it; ``event_seq``: how far its instance's history had come
     :raises NotFound: no such document
     :raises Conflict: ``document-voided``; ``nothing-changed``
     """
@@ -182,6 +192,7 @@ def add_revision(
         base_digest=digest,
         reason=reason,
         person_id=by,
+        event_seq=event_seq,
         created_at=at,
     )
     session.add(revision)
@@ -226,21 +237,20 @@ def successor(session: Session, document_id: int) -> Document | None:
 def package(session: Session, document: Document, revision: Revision | None = None) -> bytes:
     """The .docx with all its electronic signatures; the same rows give the same bytes.
 
-    A former revision is put together as it was, with what its successor voided. Signatures stand in the order of signing, pictures
-    with names of their own behind the plain ones: LibreOffice asks for that.
+    A former revision is put together as it was: with the last signature of every place, void though it is now. Signatures stand in the
+    order of signing, pictures with names of their own behind the plain ones: LibreOffice asks for that.
     """
     chosen = revision or document.revision
+    last = (
+        select(func.max(Signature.id)).where(Signature.revision_id == chosen.id).group_by(Signature.slot_id)
+    )
     token = aliased(blobs.Blob)
     rows = session.execute(
         select(blobs.Blob.content, token.content.label("token"), Signature.slot_id)
         .join(Signature, Signature.xml_digest == blobs.Blob.digest)
         .outerjoin(token, token.digest == Signature.stamp_digest)
         .where(Signature.revision_id == chosen.id)
-        .where(
-            or_(Signature.voided_at.is_(None), Signature.voided_at == chosen.superseded_at)
-            if chosen.superseded_at is not None
-            else Signature.voided_at.is_(None)
-        )
+        .where(Signature.voided_at.is_(None) if chosen.superseded_at is None else Signature.id.in_(last))
         .order_by(Signature.id)
     ).all()
     ordered = sorted(rows, key=lambda row: picture_way(document.slots, row.slot_id) == "named")

@@ -23,7 +23,7 @@ class Revision(Table):
     :ivar pdf_digest: blob of its PDF, made afterwards
     :ivar superseded_at: a later revision took its place
     :ivar reason: why it took the place of the one before; NULL for the first
-    :ivar person_id: whose act it was after which the engine wrote it
+    :ivar person_id: whose act it was after which the engine wrote it; ``event_seq``: how far the instance's history had come
     :ivar missing: characters that no font of the machine had when it was written: they are printed as 〓
     """
 
@@ -49,6 +49,7 @@ class Revision(Table):
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(200))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    event_seq: Mapped[int | None]
     missing: Mapped[str | None] = mapped_column(String(500))
 
 

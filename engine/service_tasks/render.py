@@ -182,12 +182,15 @@ def _enter(
     order: str,
 ) -> Document:
     session, at = context.session, context.at
-    by = history.last_actor(session, context.instance.stream)
+    act = {
+        "by": history.last_actor(session, context.instance.stream),
+        "event_seq": context.instance.event_seq,
+    }
     if former is not None and _same_places(former, rendered.slots):
         former.data, former.code = rendered.data, rendered.code
         former.classification, former.ordered = rendered.classification, order == "依次"
         try:
-            register.add_revision(session, former.id, base=rendered.base, reason=REASON, by=by, at=at)
+            register.add_revision(session, former.id, base=rendered.base, reason=REASON, at=at, **act)
         except Conflict as conflict:
             if conflict.code != "nothing-changed":
                 raise
@@ -209,8 +212,8 @@ def _enter(
         number=number,
         code=rendered.code,
         replaces_id=former.id if former is not None else None if renews is None else int(renews),
-        by=by,
         at=at,
+        **act,
     )
 
 
