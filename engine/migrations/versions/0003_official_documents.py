@@ -62,6 +62,7 @@ def upgrade() -> None:
     with op.batch_alter_table("revision", schema=None) as batch_op:
         batch_op.add_column(sa.Column("reason", sa.String(length=200), nullable=True))
         batch_op.add_column(sa.Column("person_id", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("event_seq", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("missing", sa.String(length=500), nullable=True))
         batch_op.create_foreign_key(batch_op.f("fk_revision_person_id"), "person", ["person_id"], ["id"])
 
@@ -125,6 +126,7 @@ def downgrade() -> None:
     with op.batch_alter_table("revision", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_revision_person_id"), type_="foreignkey")
         batch_op.drop_column("missing")
+        batch_op.drop_column("event_seq")
         batch_op.drop_column("person_id")
         batch_op.drop_column("reason")
 
