@@ -74,7 +74,9 @@ class Server:
 
         class Asked(TimeStamper):
             async def async_timestamp(_, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
-                return await asyncio.to_thread(self.request, message_digest, md_algorithm)
+                token = await asyncio.to_thread(self.request, message_digest, md_algorithm)
+                # asn1crypto writes what was put together, and not read, anew at every level of what holds it: seconds.
+                return cms.ContentInfo.load(token.dump())
 
         return Asked()  # type: ignore[no-untyped-call]
 
