@@ -32,6 +32,30 @@ def upgrade() -> None:
     with op.batch_alter_table("seal_permission", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_seal_permission_unit_id"), ["unit_id"], unique=False)
 
+    op.create_table(
+        "trusted_root",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=250), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("certificate_pem", sa.Text(), nullable=False),
+        sa.Column("added_at", database.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("added_by_id", sa.Integer(), nullable=True),
+        sa.Column("removed_at", database.UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["added_by_id"], ["person.id"], name=op.f("fk_trusted_root_added_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trusted_root")),
+    )
+    with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("algorithm", sa.String(length=10), server_default="RSA", nullable=False)
+        )
+        batch_op.add_column(
+            sa.Column("source", sa.String(length=10), server_default="本系统", nullable=False)
+        )
+        batch_op.add_column(sa.Column("chain_pem", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("token", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("token_key", sa.String(length=200), nullable=True))
+        batch_op.add_column(sa.Column("revocation_reason", sa.String(length=20), nullable=True))
+
     with op.batch_alter_table("document", schema=None) as batch_op:
         batch_op.add_column(sa.Column("code", sa.String(length=16), nullable=True))
         batch_op.add_column(
@@ -151,6 +175,15 @@ def downgrade() -> None:
         batch_op.drop_column("ordered")
         batch_op.drop_column("code")
 
+    with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.drop_column("revocation_reason")
+        batch_op.drop_column("token_key")
+        batch_op.drop_column("token")
+        batch_op.drop_column("chain_pem")
+        batch_op.drop_column("source")
+        batch_op.drop_column("algorithm")
+
+    op.drop_table("trusted_root")
     with op.batch_alter_table("seal_permission", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_seal_permission_unit_id"))
 
