@@ -46,7 +46,7 @@ class Checkpoint(Table):
 
 def seal(session: Session, *, passphrase: str, at: datetime) -> Checkpoint | None:
     """Seal what is new; None where nothing is, or the installation has no authority yet."""
-    holders = authority.authorities(session)
+    holder = authority.root(session)
     last = session.scalar(select(Checkpoint).order_by(Checkpoint.id.desc()).limit(1).with_for_update())
     seen = last.last_event_id if last is not None else 0
     new = session.execute(
@@ -54,7 +54,7 @@ def seal(session: Session, *, passphrase: str, at: datetime) -> Checkpoint | Non
         .where(Event.id > seen - OVERLAP)
         .order_by(Event.id)
     ).all()
-    if not holders or not new or new[-1].id <= seen:
+    if holder is None or not new or new[-1].id <= seen:
         return None
     checkpoint = Checkpoint(
         sealed_at=at,
@@ -63,7 +63,8 @@ def seal(session: Session, *, passphrase: str, at: datetime) -> Checkpoint | Non
         previous=last.hash if last is not None else GENESIS,
     )
     checkpoint.hash = checkpoint.digest()
-    key = authority.load_key(holders[0], passphrase)
+    key = authority.load_key(holder, passphrase)
+    assert isinstance(key, rsa.RSAPrivateKey)
     checkpoint.signature = key.sign(checkpoint.hash.encode(), padding.PKCS1v15(), hashes.SHA256())
     session.add(checkpoint)
     session.flush()
@@ -72,7 +73,7 @@ def seal(session: Session, *, passphrase: str, at: datetime) -> Checkpoint | Non
 
 def verify(session: Session) -> Iterator[str]:
     """Check every checkpoint against the authority and against the events; yields a sentence for each fault."""
-    keys = [certificate.public_key() for certificate in authority.trusted(session)]
+    keys = [own.x509.public_key() for own in authority.authorities(session) if own.algorithm == "RSA"]
     previous = GENESIS
     for checkpoint in session.scalars(select(Checkpoint).order_by(Checkpoint.id)):
         if checkpoint.previous != previous or checkpoint.hash != checkpoint.digest():

@@ -88,7 +88,7 @@ def trusted_path(
         if root != certificate and _covers(root, at) and issued_by(certificate, root):
             return (root,)
     for one in between[:DEPTH]:
-        if one != certificate and _is_authority(one) and _covers(one, at) and issued_by(certificate, one):
+        if one != certificate and is_authority(one) and _covers(one, at) and issued_by(certificate, one):
             rest = trusted_path(one, [other for other in between if other != one], trusted, at)
             if rest is not None:
                 return (one, *rest)
@@ -97,7 +97,7 @@ def trusted_path(
 
 def may_sign(certificate: x509.Certificate) -> bool:
     """Not an authority's, and not for other uses only."""
-    if _is_authority(certificate):
+    if is_authority(certificate):
         return False
     usage = _extension(certificate, x509.KeyUsage)
     return usage is None or usage.digital_signature or usage.content_commitment
@@ -188,7 +188,7 @@ def _covers(certificate: x509.Certificate, at: datetime) -> bool:
     return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
-def _is_authority(certificate: x509.Certificate) -> bool:
+def is_authority(certificate: x509.Certificate) -> bool:
     basic = _extension(certificate, x509.BasicConstraints)
     usage = _extension(certificate, x509.KeyUsage)
     return basic is not None and basic.ca and (usage is None or usage.key_cert_sign)

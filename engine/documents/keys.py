@@ -10,6 +10,7 @@ import functools
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509 import Certificate
 
-from engine.documents.sm2 import Sm2Private
+from engine.documents.sm2 import Sm2Private, Sm2Public
 from engine.errors import SettingsError
 from engine.pki import KeyKind
 
@@ -128,3 +129,23 @@ def fixed_width(signature: bytes, size: int) -> bytes:
     """DER of r and s as XML signatures have it: both in ``size`` bytes, one behind the other (RFC 6931 2.3.6)."""
     r, s = decode_dss_signature(signature)
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+def signed_by(certificate: Certificate, signature: bytes, message: bytes) -> bool:
+    """Did the certificate's key make this signature, as ``SigningKey.sign`` writes it?
+
+    :raises Invalid: ``sm2-missing``
+    """
+    if (national := Sm2Public.of(certificate)) is not None:
+        return national.verify(signature, message)
+    key = certificate.public_key()
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
