@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from asn1crypto import cms, crl
 from asn1crypto import x509 as asn1_x509
@@ -29,18 +29,25 @@ from pyhanko.sign.fields import (
     append_signature_field,
 )
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper, Signer
+from pyhanko.sign.signers.pdf_byterange import BuildProps
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
-from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.sign.validation import DocumentSecurityStore
 from pyhanko.stamp.noop import NoOpStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from engine.blobs import digest_of
 from engine.documents.keys import SigningKey
-from engine.documents.pdf import Place
+from engine.documents.timestamps import Server
+
+if TYPE_CHECKING:
+    from engine.documents.pdf import Place
 
 #: algorithms that readers of PDF know; SM2 has no place in ISO 32000-2
 ALGORITHMS = frozenset({"RSA-SHA256", "ECDSA-SHA256"})
+#: between capacity and comment in /Reason, which readers show
+REASON = "："
+#: names in the signed part of a signature who made it: only such a file is held to exact form
+MAKER = "lvze"
 _POINTS = 72 / 25.4  # of a millimetre
 # Its warnings repeat what is asked for here, or are raised as errors anyway.
 logging.getLogger("pyhanko").setLevel(logging.ERROR)
@@ -51,7 +58,7 @@ class Field:
     """A signature that a PDF is to carry.
 
     :ivar name: of the field, unique in the file; ``label`` is what readers show for it
-    :ivar signer: printed name
+    :ivar signer: printed name; ``capacity`` his 职务
     :ivar at: the moment of his act
     :ivar place: where the page shows it; None: nowhere
     """
@@ -60,7 +67,8 @@ class Field:
     label: str
     key: SigningKey
     signer: str
-    reason: str
+    capacity: str
+    comment: str
     at: datetime
     place: Place | None = None
 
@@ -79,26 +87,26 @@ def sign(
     pdf: bytes,
     wanted: Sequence[Field],
     *,
-    stamper: TimeStamper | None = None,
-    certificates: Sequence[Certificate] = (),
+    server: Server | None = None,
     crls: Sequence[bytes] = (),
 ) -> Signed:
     """Sign in the order given. All fields are made beforehand; the last signature closes the file to every further change but
     time stamps. Some 25 ms a signature.
 
-    :param stamper: of time stamps (``timestamps.server``)
-    :param certificates: further ones for those who check later, such as the time stamp authority's
-    :param crls: revocation lists (DER) for them
+    :param server: of time stamps
+    :param crls: revocation lists (DER) for those who check later
     :raises LvzeError: the time stamp server gave none
     """
     if not wanted:
         return Signed(pdf, ())
-    return asyncio.run(_sign(pdf, wanted, stamper, certificates, crls))
+    return asyncio.run(_sign(pdf, wanted, server, crls))
 
 
 def signature_digest(contents: bytes) -> str:
-    """By which the register knows a signature in a PDF: SHA-256 of the CMS, without the padding behind it."""
-    return digest_of(cms.ContentInfo.load(contents).dump())
+    """By which the register knows a signature in a PDF: SHA-256 of what the key signed, which names file and certificate. What
+    stands beside it in the CMS, such as a time stamp, may come and go."""
+    (info,) = cms.ContentInfo.load(contents)["content"]["signer_infos"]
+    return digest_of(info["signed_attrs"].untag().dump())
 
 
 class _Signer(Signer):
@@ -120,19 +128,20 @@ class _Signer(Signer):
 async def _sign(
     pdf: bytes,
     wanted: Sequence[Field],
-    stamper: TimeStamper | None,
-    certificates: Sequence[Certificate],
+    server: Server | None,
     crls: Sequence[bytes],
 ) -> Signed:
+    stamper = server.for_pdf() if server is not None else None
     stream: IO[bytes] = _with_fields(pdf, wanted)
     digests = []
     for field in wanted:
         metadata = PdfSignatureMetadata(
             field_name=field.name,
             name=field.signer,
-            reason=field.reason,
+            reason=REASON.join((field.capacity, field.comment)),
             subfilter=SigSeedSubFilter.PADES,
             md_algorithm="sha256",
+            app_build_props=BuildProps(MAKER),
             docmdp_permissions=MDPPerm.NO_CHANGES if field is wanted[-1] else MDPPerm.FILL_FORMS,
         )
         signer = PdfSigner(
@@ -145,7 +154,7 @@ async def _sign(
         prepared, stream = document.digest_tbs_document()
         done = await document.perform_signature(prepared.document_digest, PdfCMSSignedAttributes())
         digests.append(signature_digest(done.sig_contents))
-    if stamper is not None:
+    if server is not None and stamper is not None:
         writer = IncrementalPdfFileWriter(stream)
         tokens = await stamper.async_dummy_response("sha256")
         chain = [c for field in wanted for c in (field.key.certificate, *field.key.chain)]
@@ -153,7 +162,7 @@ async def _sign(
             writer,
             None,
             certs=[
-                *(_asn1(certificate) for certificate in (*chain, *certificates)),
+                *(_asn1(certificate) for certificate in (*chain, *server.trusted)),
                 *(choice.chosen for choice in tokens["content"]["certificates"]),
             ],
             crls=[crl.CertificateList.load(one) for one in crls],
