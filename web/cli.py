@@ -32,8 +32,9 @@ from engine import (
     feel,
 )
 from engine.clock import SHANGHAI, local
-from engine.documents import fonts, verification
+from engine.documents import fonts, imprint, verification
 from engine.documents.pdf import Renderer
+from engine.documents.signature_lines import insert_signature_lines
 from engine.documents.templates import Template
 from engine.feel import json as feel_json
 from engine.organisation import demo
@@ -432,11 +433,12 @@ def _json_object(given: str) -> Mapping[str, Any]:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="输出的 .docx。")
 @click.option("--pdf", type=click.Path(path_type=Path), help="同时输出 PDF。")
 def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
-    """用 JSON 数据填写一个 Word 模板。"""
-    content = Template.load(template.read_bytes()).fill(_json_object(f"@{data}"))
-    output.write_bytes(content)
-    if pdf is not None:
-        with Renderer() as renderer:
+    """用 JSON 数据填写一个 Word 模板；版记放到最后一个偶数页，签名处空着。"""
+    filled = Template.load(template.read_bytes()).fill(_json_object(f"@{data}"))
+    with Renderer() as renderer:
+        content = imprint.placed(insert_signature_lines(filled, []), renderer.render)
+        output.write_bytes(content)
+        if pdf is not None:
             pdf.write_bytes(renderer.render(content).pdf)
 
 
