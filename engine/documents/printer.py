@@ -68,7 +68,7 @@ def _make_printer() -> Callable[[str], Rendered]:
         document = weasyprint.HTML(string=page, url_fetcher=fetcher).render(font_config=configuration)
         if failures.pictures:
             raise Invalid("bad-picture", "文档中有图片无法读取或过大，请换用较小的 PNG 或 JPEG 图片。")
-        pdf: bytes = document.write_pdf(pdf_identifier=b"lvze")
+        pdf: bytes = document.write_pdf(pdf_identifier=b"lvze", pdf_variant="pdf/a-2b", output_intent="srgb")
         return Rendered(pdf, len(document.pages), tuple(_places(document)))
 
     # The first page loads the fonts and their coverage; better now than while somebody waits.

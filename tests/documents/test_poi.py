@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from engine.documents import signing
 from engine.documents.package import read_package, write_package
-from tests.documents import signers
+from tests.documents import maven, signers
 
 POI = Path(__file__).parent / "poi"
 
 
 @pytest.fixture(scope="session")
 def classpath() -> str:
-    """POI's jars, fetched once a machine by Maven; the list of them is kept beside other caches."""
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            pytest.skip(f"Apache POI cannot be asked: {program} is not installed")
-    pom = POI / "pom.xml"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "lvze"
-    listed = cache / f"poi-{hashlib.sha256(pom.read_bytes()).hexdigest()[:16]}.classpath"
-    if not listed.exists() or not all(Path(jar).exists() for jar in listed.read_text().split(os.pathsep)):
-        cache.mkdir(parents=True, exist_ok=True)
-        command = [
-            "mvn",
-            "-B",
-            "-q",
-            "-f",
-            str(pom),
-            "dependency:build-classpath",
-            f"-Dmdep.outputFile={listed}",
-        ]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-        except subprocess.TimeoutExpired:
-            pytest.skip("Apache POI cannot be asked: Maven did not fetch it in four minutes")
-        if done.returncode:
-            listed.unlink(missing_ok=True)
-            pytest.skip(f"Apache POI cannot be asked: Maven could not fetch it: {done.stdout[-300:]}")
-    return listed.read_text()
+    return maven.classpath(POI, "Apache POI")
 
 
 def test_poi_agrees(classpath: str, tmp_path: Path) -> None:
@@ -83,21 +54,9 @@ def test_poi_agrees(classpath: str, tmp_path: Path) -> None:
             files[f"{slot}-{len(files)}"] = write_package(pictures | {f"_xmlsignatures/sig{n}.xml": changed})
     for name, content in files.items():
         (tmp_path / f"{name}.docx").write_bytes(content)
-    done = subprocess.run(
-        [
-            "java",
-            "-cp",
-            classpath,
-            str(POI / "Verify.java"),
-            *(str(tmp_path / f"{name}.docx") for name in files),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    found = maven.java(classpath, POI / "Verify.java", *(tmp_path / f"{name}.docx" for name in files))
     said: dict[str, list[tuple[str, str]]] = {name: [] for name in files}
-    for line in done.stdout.splitlines():
+    for line in found:
         file, valid, signer = line.split(";", 2)
         said[Path(file).stem].append((valid, signer))
     assert said["one"] == [("true", "CN=陈志强"), ("true", "all")]

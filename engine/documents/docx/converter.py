@@ -55,6 +55,7 @@ p,h1,h2,h3,h4,h5,h6{font-weight:normal;margin:0;orphans:1;widows:1}
 table{border-collapse:collapse;table-layout:fixed}
 .tab{display:inline-block;white-space:nowrap;text-indent:0;text-align:right}
 .spaces{white-space:pre-wrap}
+img{image-rendering:crisp-edges}
 .page::before{content:counter(page)}
 .pages::before{content:counter(pages)}
 .bottom{float:footnote;display:block}
