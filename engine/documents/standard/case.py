@@ -9,7 +9,7 @@ from functools import cached_property
 from engine.documents.pdf import Place, Rendered
 from engine.documents.standard.elements import Element, Profile, red
 from engine.documents.standard.manuscript import MILLIMETRE, Manuscript, Paragraph, Section, Table
-from engine.documents.standard.tolerances import AREA, INK, STEP
+from engine.documents.standard.tolerances import AREA, INK_BOTTOM, INK_TOP, STEP
 
 _LONGEST = 18  # characters of a paragraph that name it
 
@@ -107,13 +107,31 @@ class Case:
 
     def top(self, paragraph: Paragraph) -> float | None:
         """Millimetres from the page's upper edge to the upper edge of its first line's strokes; None: not to be told."""
-        size = max((run.size for run in paragraph.runs if run.text.strip()), default=paragraph.main.size)
         if places := self.places(paragraph):
-            return places[0].top + (places[0].height - size / MILLIMETRE) / 2 + INK * size / MILLIMETRE
+            return (
+                places[0].top
+                + (places[0].height - _size(paragraph) / MILLIMETRE) / 2
+                + INK_TOP * _size(paragraph) / MILLIMETRE
+            )
         above = self._above(paragraph)
-        if above is None or paragraph.section is None:
+        if above is None:
             return None
-        return above + (paragraph.before + below(paragraph, size)) / MILLIMETRE
+        return (
+            above
+            + (paragraph.before + (paragraph.pitch - _size(paragraph)) / 2 + INK_TOP * _size(paragraph))
+            / MILLIMETRE
+        )
+
+    def bottom(self, paragraph: Paragraph) -> float | None:
+        """The same of its last line's lower edge, were its lines one."""
+        if places := self.places(paragraph):
+            return places[-1].top + places[-1].height - below(paragraph) / MILLIMETRE
+        above = self._above(paragraph)
+        return (
+            None
+            if above is None
+            else above + (paragraph.before + paragraph.pitch - below(paragraph)) / MILLIMETRE
+        )
 
     def _above(self, paragraph: Paragraph) -> float | None:
         """Millimetres from the first page's upper edge to where a paragraph begins, as the file declares it."""
@@ -219,6 +237,10 @@ def red_line(paragraph: Paragraph) -> bool:
     )
 
 
-def below(paragraph: Paragraph, size: float) -> float:
-    """Points from the edge of a line to the strokes of its characters: above them as below them."""
-    return (paragraph.pitch - size) / 2 + INK * size
+def _size(paragraph: Paragraph) -> float:
+    return max((run.size for run in paragraph.runs if run.text.strip()), default=paragraph.main.size)
+
+
+def below(paragraph: Paragraph) -> float:
+    """Points from the strokes of its characters to the lower edge of their line."""
+    return (paragraph.pitch - _size(paragraph)) / 2 + INK_BOTTOM * _size(paragraph)

@@ -40,41 +40,54 @@ def check(case: Case) -> Iterator[Deviation]:
 
 
 def _first_line(case: Case, mark: Paragraph) -> Iterator[Deviation]:
-    holder, distance = mark, mark.bottom_border.space
-    border = mark.bottom_border
-    if not border.drawn:
-        following = next(
-            (b for b in case.manuscript.flow if isinstance(b, Paragraph) and b.top_border.drawn), None
+    name, end = "第一条红色双线", case.bottom(mark)
+    lines = [found for p in case.manuscript.paragraphs if p.frame and (found := _drawn(p))]
+    if mark.bottom_border.drawn:
+        holder, border, distance = (
+            mark,
+            mark.bottom_border,
+            (mark.bottom_border.space + below(mark)) / MILLIMETRE,
         )
-        if following is None:
-            yield case.deviation(
-                "10.1", "第一条红色双线", "没有", "标志下 4 mm 处有红色双线（上粗下细）", mark
-            )
-            return
-        holder, border, distance = following, following.top_border, following.before
-    distance = (distance + below(mark, mark.main.size)) / MILLIMETRE
+    elif lines and end is not None:
+        holder, border, y = min(lines, key=lambda line: line[2])
+        distance = y - end
+    else:
+        yield case.deviation("10.1", name, "没有", "标志下 4 mm 处有红色双线（上粗下细）", mark)
+        return
     if off_length(distance, _BELOW):
-        yield case.deviation("10.1", "第一条红色双线", f"在标志下 {mm(distance)}", "4 mm±1 mm", mark)
-    yield from _line(case, holder, border, "第一条红色双线", "thickThin", "上粗下细")
+        yield case.deviation("10.1", name, f"在标志下 {mm(distance)}", "4 mm±1 mm", mark)
+    yield from _line(case, holder, border, name, "thickThin", "上粗下细")
 
 
 def _foot_line(case: Case) -> Iterator[Deviation]:
-    section = case.manuscript.sections[0]
-    running = (
-        *section.footers.get("first", ()),
-        *section.headers.get("first", ()),
-        *section.footers.get("default", ()),
-    )
-    holder = next(
-        (p for p in (*running, *case.manuscript.paragraphs) if p.frame and p.top_border.drawn), None
-    )
-    if holder is None or holder.frame is None:
-        yield case.deviation("10.1", "第二条红色双线", "没有", "距下页边 20 mm 处有红色双线（上细下粗）")
+    section, name = case.manuscript.sections[0], "第二条红色双线"
+    kinds = ("first",) if section.title_page else ("default",)
+    running = [
+        p for kind in kinds for parts in (section.footers, section.headers) for p in parts.get(kind, ())
+    ]
+    body = [p for p in case.manuscript.paragraphs if p.frame and p.frame.y / MILLIMETRE > section.height / 2]
+    found = next((line for p in (*running, *body) if p.frame and (line := _drawn(p))), None)
+    if found is None:
+        yield case.deviation("10.1", name, "没有", "距下页边 20 mm 处有红色双线（上细下粗）")
         return
-    up = section.height - holder.frame.y / MILLIMETRE - (section.top if holder.frame.down == "margin" else 0)
-    if holder.frame.down != "text" and off_length(up, _FOOT):
-        yield case.deviation("10.1", "第二条红色双线", f"距下页边 {mm(up)}", "20 mm±1 mm")
-    yield from _line(case, holder, holder.top_border, "第二条红色双线", "thinThick", "上细下粗")
+    holder, border, y = found
+    if off_length(section.height - y, _FOOT):
+        yield case.deviation("10.1", name, f"距下页边 {mm(section.height - y)}", "20 mm±1 mm")
+    yield from _line(case, holder, border, name, "thinThick", "上细下粗")
+
+
+def _drawn(paragraph: Paragraph) -> tuple[Paragraph, Border, float] | None:
+    """A line of a paragraph in a frame, and its millimetres from the upper edge of the page."""
+    frame, section = paragraph.frame, paragraph.section
+    if frame is None or section is None or frame.down == "text":
+        return None
+    y = frame.y + (section.top * MILLIMETRE if frame.down == "margin" else 0)
+    if paragraph.bottom_border.drawn:
+        y += paragraph.before + paragraph.pitch + paragraph.bottom_border.space
+        return paragraph, paragraph.bottom_border, y / MILLIMETRE
+    if paragraph.top_border.drawn:
+        return paragraph, paragraph.top_border, (y - paragraph.top_border.space) / MILLIMETRE
+    return None
 
 
 def _line(

@@ -32,7 +32,7 @@ def check(case: Case) -> Iterator[Deviation]:
     if not red(border.colour):
         colour = "黑色" if border.colour == "AUTO" else f"#{border.colour}"
         yield case.deviation("7.2.7", "版头中的分隔线", f"颜色 {colour}", "红色", holder)
-    distance = (distance + below(number, number.main.size)) / MILLIMETRE
+    distance = (distance + below(number)) / MILLIMETRE
     if off_length(distance, _DISTANCE):
         yield case.deviation("7.2.7", "版头中的分隔线", f"在发文字号之下 {mm(distance)}", "4 mm±1 mm", number)
     yield from _width(case, holder, (holder.column - holder.left - holder.right) / MILLIMETRE)
