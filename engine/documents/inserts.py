@@ -36,7 +36,8 @@ from engine.documents.screening import OFFICE, screen
 from engine.errors import Invalid
 
 MAX_PICTURE = 10 * 1024 * 1024  # bytes of one picture as it comes
-MAX_PIXELS = 24_000_000  # some 100 MB while it is decoded
+MAX_PIXELS = 48_000_000  # of a JPEG, which is decoded at a fraction of its size
+MAX_PIXELS_PNG = 12_000_000  # some 50 MB while it is decoded
 MAX_WIDTH, MAX_HEIGHT = 400.0, 240.0  # millimetres
 DPI = 300  # of a picture in the document, where it has as much
 MAX_INSERTS = 200  # of pictures, codes and sub-documents in one document
@@ -313,38 +314,32 @@ def scaled(content: bytes, width: float) -> tuple[bytes, str, float]:
     """
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-            if image.width * image.height > MAX_PIXELS:
+            kind = (image.format or "").lower()
+            limit = MAX_PIXELS if kind == "jpeg" else MAX_PIXELS_PNG
+            if image.width * image.height > limit:
                 raise Invalid(
                     "bad-value",
-                    f"图片有 {image.width}×{image.height} 像素，过大；请先缩小到 2400 万像素以内。",
+                    f"图片有 {image.width}×{image.height} 像素，过大；请先缩小到 {limit // 10_000} 万像素以内。",
                 )
-            kind = (image.format or "").lower()
             most = max(1, round(width / 25.4 * DPI))
             if kind == "jpeg":
-                image.draft("RGB", (most, most))
-            upright = ImageOps.exif_transpose(image)
-            mode = (
-                "RGB"
-                if kind == "jpeg"
-                else "RGBA"
-                if "A" in upright.mode or "transparency" in upright.info
-                else "RGB"
-            )
-            flat = upright.convert(mode)
+                image.draft("RGB", (most, most))  # decoded at a fraction of its size where that is enough
+            ImageOps.exif_transpose(image, in_place=True)
+            mode = "RGBA" if kind == "png" and image.has_transparency_data else "RGB"
+            flat = image if image.mode == mode else image.convert(mode)
+            shape = flat.height / flat.width
+            if flat.width > most:
+                flat = flat.resize((most, max(1, round(most * shape))), Image.Resampling.LANCZOS)
+            flat.info = {}  # what the file said beside its pixels
+            out = io.BytesIO()
+            if kind == "jpeg":
+                flat.save(out, "JPEG", quality=88)
+            else:
+                flat.save(out, "PNG", optimize=True)
     except Invalid:
         raise
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
         raise Invalid("bad-value", "图片不是完整的 PNG 或 JPEG 文件，请换一张。") from None
-    if flat.width > most:
-        flat = flat.resize((most, max(1, round(flat.height * most / flat.width))), Image.Resampling.LANCZOS)
-    out, shape = io.BytesIO(), flat.height / flat.width
-    clean = Image.frombytes(
-        flat.mode, flat.size, flat.tobytes()
-    )  # without what the file said beside its pixels
-    if kind == "jpeg":
-        clean.save(out, "JPEG", quality=88)
-    else:
-        clean.save(out, "PNG", optimize=True)
     return out.getvalue(), kind, shape
 
 

@@ -28,7 +28,7 @@ from engine.errors import Invalid
 MAX_PART = 3 * 1024 * 1024  # bytes of one part of text or styles
 MAX_LIST = 256 * 1024  # bytes of a list of parts or relationships
 MAX_TOTAL = 24 * 1024 * 1024  # bytes of all parts together
-MAX_ELEMENTS = 200_000  # of one part: an element takes some 100 times the memory of its bytes
+MAX_ELEMENTS = 200_000  # of all parts: an element takes some 100 times the memory of its bytes
 MAX_FIELDS = 2_000  # of Word's
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -90,6 +90,7 @@ def screen(parts: Mapping[str, bytes], what: str = "模板") -> dict[str, bytes]
 class _Screen:
     def __init__(self, what: str) -> None:
         self._what = what
+        self._elements = 0
 
     def _unsafe(
         self, thing: str, where: str, advice: str = "请在 Word 中删去后另存为 .docx 再上传。"
@@ -191,20 +192,21 @@ class _Screen:
         root = parse_xml(part)
         codes: list[str] = []  # Word splits a field's code over runs, and fields nest
         fields = 0
-        for count, element in enumerate(root.iter()):
-            if count > MAX_ELEMENTS:
+        for element in root.iter():
+            self._elements += 1
+            if self._elements > MAX_ELEMENTS:
                 raise Invalid("package-too-big", f"{self._what}的{part_name(name)}内容过多，请删去多余内容。")
             if not isinstance(element.tag, str):
                 if element.tag is etree.ProcessingInstruction:
                     self._unsafe("XML 处理指令", part_name(name))
                 continue
-            local = etree.QName(element).localname
+            local = element.tag.rpartition("}")[2]
             if local in _EMBEDDED:
                 self._unsafe(_EMBEDDED[local], place_of(name, root, element))
             if element.tag.startswith(W) and local in _REVISIONS:
                 self._unsafe("修订标记", place_of(name, root, element), "请在 Word 中接受全部修订后再上传。")
             for key, value in element.attrib.items():
-                if etree.QName(key).localname.lower() in _TARGET_ATTRIBUTES and str(value).strip():
+                if str(key).rpartition("}")[2].lower() in _TARGET_ATTRIBUTES and str(value).strip():
                     self._unsafe(f"链接（{str(value)[:80]}）", place_of(name, root, element))
             if element.tag == f"{W}fldSimple":
                 fields += self._check_field(element.get(f"{W}instr", ""), name, root, element)

@@ -36,6 +36,7 @@ from engine.errors import Invalid
 MAX_NESTING = 3  # loops within loops
 MAX_VALUES = 20_000  # strings, numbers and dates that one filling takes
 MAX_TEXT = 2_000_000  # characters of all values together
+MAX_DIGITS = 100  # of a number
 MAX_PASSES = 20_000  # passes through all loops together
 MAX_SECONDS = 10.0  # of this thread's processor time for one filling
 MAX_HEADING = 24  # characters; a longer first sentence is text
@@ -44,8 +45,6 @@ MAX_MARKS = 600_000  # of markup in them; an element takes some hundred times th
 MAX_NODES = 10_000  # of all expressions of a part
 MAX_LEVELS = 6  # of names after each other: 甲.乙.丙
 CACHED = 48 * 1024 * 1024  # bytes of the templates that are kept compiled
-
-LARGEST_NUMBER = 10**30  # some 30 digits; Decimal('1E+999999999') would be a gigabyte of them
 
 _TAGGED_PARTS = re.compile(r"word/(document|header\d*|footer\d*|footnotes|endnotes)\.xml")
 _MARKER = re.compile(r"⟦(签名|印章):([^⟦⟧]+)⟧")
@@ -303,10 +302,18 @@ class _Budget:
         if isinstance(value, (bool, int, float, Decimal, date)):
             if isinstance(value, (float, Decimal)) and not Decimal(value).is_finite():
                 raise _bad_value(path, "不是有限的数")
-            if not isinstance(value, date) and abs(Decimal(value)) >= LARGEST_NUMBER:
-                raise _bad_value(path, "大得不能写出")
+            if not isinstance(value, date) and not _is_short(value):
+                raise _bad_value(path, "的数字过长，不能写出")
             return value
         raise _bad_value(path, f"是 {type(value).__name__}，不能填入文件")
+
+
+def _is_short(number: int | float | Decimal) -> bool:
+    """Can it be written out? ``Decimal('1E+999999999')`` would be a gigabyte of digits."""
+    if isinstance(number, int):
+        return number.bit_length() < 3 * MAX_DIGITS
+    parts = Decimal(str(number)).as_tuple()
+    return len(parts.digits) < MAX_DIGITS and abs(int(parts.exponent)) < MAX_DIGITS
 
 
 def _bad_value(path: str, why: str) -> Invalid:
