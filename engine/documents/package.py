@@ -101,9 +101,8 @@ def parse_xml(content: bytes) -> etree._Element:
         )
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _no_docx("内部 XML 不完整") from error
-    if (
-        b"<!DOCTYPE" in content or root.getroottree().docinfo.doctype
-    ):  # which UTF-16 would hide from the first
+    # Which UTF-16 would hide from a search for its bytes.
+    if b"<!DOCTYPE" in content or root.getroottree().docinfo.internalDTD is not None:
         raise _no_docx("内部 XML 带有 DOCTYPE")
     return root
 
