@@ -224,6 +224,14 @@ def _signature_algorithm(environ: Mapping[str, str]) -> KeyKind:
     text = environ.get("LVZE_SIGNATURE_ALGORITHM") or "RSA"
     for kind in KEY_KINDS:
         if text == kind:
+            if kind == "SM2":
+                try:
+                    import gmssl_pyx  # noqa: F401
+                except ImportError:
+                    raise SettingsError(
+                        "sm2-missing",
+                        "LVZE_SIGNATURE_ALGORITHM 设为 SM2，需要国密算法库。请运行：pip install gmssl-pyx==2.1.0",
+                    ) from None
             return kind
     raise SettingsError(
         "setting", f"LVZE_SIGNATURE_ALGORITHM 应是 {'、'.join(KEY_KINDS)} 之一，现在是“{text}”。"

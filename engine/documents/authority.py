@@ -399,11 +399,16 @@ def import_token(
         private_key_encrypted=b"",
     )
     _fit(session, row, certificate, at)
-    key = tokens.TokenKey(_pki(session), token, wanted, certificate)
-    if not keys.signed_by(
-        certificate, key.sign(certificate.tbs_certificate_bytes), certificate.tbs_certificate_bytes
-    ):
-        raise Invalid("certificate", "证书与令牌里的密钥不是一对，请上传与它对应的证书。")
+    key, message = (
+        tokens.TokenKey(_pki(session), token, wanted, certificate),
+        certificate.tbs_certificate_bytes,
+    )
+    try:
+        pair = keys.signed_by(certificate, key.sign(message), message)
+    except Invalid:
+        pair = False
+    if not pair:
+        raise Invalid("certificate", "令牌里的密钥不能按这张证书签名：它们不是一对，请上传与密钥对应的证书。")
     return _store(session, row, certificate, None, "", at)
 
 

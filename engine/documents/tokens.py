@@ -71,12 +71,11 @@ def certificate_in(pki: Pki, label: str, key_id: bytes) -> bytes | None:
         try:
             _key(pki, label, key_id)
             wanted = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE, pkcs11.Attribute.ID: key_id}
-            for found in _open(pki, label).get_objects(wanted):
-                return bytes(found[pkcs11.Attribute.VALUE])
+            held = list(_open(pki, label).get_objects(wanted))
+            return bytes(held[0][pkcs11.Attribute.VALUE]) if held else None
         except pkcs11.PKCS11Error as error:
             _open.cache_clear()
             raise _unusable(label, error) from error
-    return None
 
 
 def library() -> Any:
