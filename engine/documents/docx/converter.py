@@ -149,7 +149,7 @@ class Converter:
             corner = page.height - page.bottom if kind == "footer" else 0.0
             place = _Place(part, self._relations(part), page, origin=(page.left, corner), loose=[])
             blocks = self._blocks(parse_xml(self.parts[part]), place)
-            side = f"bottom:{page.footer:g}pt" if kind == "footer" else f"top:{page.header:g}pt"
+            side = f"bottom:{page.footer - page.bottom:g}pt" if kind == "footer" else f"top:{page.header:g}pt"
             running = self._class(f"position:running({name}-{kind}-{pages})")
             flow = self._class(f"position:absolute;left:0;right:0;{side}")
             yield f'<div class="{running}"><div class="{flow}">{blocks}</div>{"".join(place.loose or ())}</div>'
