@@ -84,6 +84,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("plaque_id", sa.Integer(), nullable=True))
 
     with op.batch_alter_table("revision", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("pdf_outcomes", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("reason", sa.String(length=200), nullable=True))
         batch_op.add_column(sa.Column("person_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("event_seq", sa.Integer(), nullable=True))
@@ -103,8 +104,10 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("signature", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("cms_digest", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("stamp_digest", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("stamped_at", database.UtcDateTime(timezone=True), nullable=True))
+        batch_op.create_index("ix_signature_cms", ["cms_digest"], unique=False)
         batch_op.create_index(
             "ix_signature_unstamped",
             ["id"],
@@ -134,8 +137,10 @@ def downgrade() -> None:
             sqlite_where=sa.text("xml_digest IS NOT NULL AND stamp_digest IS NULL AND voided_at IS NULL"),
             postgresql_where=sa.text("xml_digest IS NOT NULL AND stamp_digest IS NULL AND voided_at IS NULL"),
         )
+        batch_op.drop_index("ix_signature_cms")
         batch_op.drop_column("stamped_at")
         batch_op.drop_column("stamp_digest")
+        batch_op.drop_column("cms_digest")
 
     with op.batch_alter_table("seal_use", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_seal_use_applicant_id"), type_="foreignkey")
@@ -153,6 +158,7 @@ def downgrade() -> None:
         batch_op.drop_column("event_seq")
         batch_op.drop_column("person_id")
         batch_op.drop_column("reason")
+        batch_op.drop_column("pdf_outcomes")
 
     with op.batch_alter_table("ledger_entry", schema=None) as batch_op:
         batch_op.drop_column("plaque_id")
