@@ -14,6 +14,7 @@ from engine import (
     assignment,
     claims,
     deadlines,
+    finished_pdfs,
     forms,
     instances,
     opinions,
@@ -130,6 +131,7 @@ def complete(
     deadlines.forget(session, element, item.id)
     if signed is not None:
         signatures.store(session, signed, work_item_id=item.id, at=at)
+        finished_pdfs.enqueue(session, signed.revisions, at)
     if additions.hold(session, item, results):
         claims.log_all(session, item, instance, log, at)
         return Completion(item, instance, ended=False)

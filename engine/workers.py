@@ -11,6 +11,7 @@ from datetime import datetime
 from engine import (
     checkpoints,
     deliveries,
+    finished_pdfs,
     incidents,
     instance_migrations,
     jobs,
@@ -66,6 +67,7 @@ KINDS: dict[str, Callable[[Runtime, Job, datetime], None]] = {
     "migration": instance_migrations.run,
     "recount": joining.recount,
     "operation": operating.run,
+    "pdf": finished_pdfs.run,
     "plaque": plaques.run,
     "reminder": reminders.run,
     "start": timers.start,

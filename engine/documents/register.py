@@ -80,6 +80,12 @@ class Document(Table):
         return self.revision.base_digest
 
     @property
+    def pdf_digest(self) -> str | None:
+        """Of its finished PDF; None where there is none that shows all that is signed by now."""
+        outcomes = sum(slot.signature is not None for slot in self.slots)
+        return self.revision.pdf_digest if outcomes == (self.revision.pdf_outcomes or 0) else None
+
+    @property
     def page_count(self) -> int | None:
         return self.revision.page_count
 

@@ -20,7 +20,7 @@ class Revision(Table):
     """The document as it was at one time: the bytes that are shown and signed.
 
     :ivar base_digest: blob of the base package, unsigned
-    :ivar pdf_digest: blob of its PDF, made afterwards
+    :ivar pdf_digest: blob of its PDF, made afterwards; ``pdf_outcomes``: how many of its places were signed or refused by then
     :ivar superseded_at: a later revision took its place
     :ivar reason: why it took the place of the one before; NULL for the first
     :ivar person_id: whose act it was after which the engine wrote it; ``event_seq``: how far the instance's history had come
@@ -44,6 +44,7 @@ class Revision(Table):
     seq: Mapped[int]
     base_digest: Mapped[str] = mapped_column(ForeignKey("blob.digest"))
     pdf_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
+    pdf_outcomes: Mapped[int | None]
     page_count: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -93,10 +94,14 @@ def numbered(session: Session, document_id: int, seq: int) -> Revision:
     return found
 
 
-def set_pdf(session: Session, revision_id: int, *, pdf: bytes, page_count: int, at: datetime) -> str:
+def set_pdf(
+    session: Session, revision_id: int, *, pdf: bytes, page_count: int, outcomes: int = 0, at: datetime
+) -> str:
     """Keep the PDF of a revision; returns its digest."""
     digest = blobs.put(session, pdf, "application/pdf", at)
     session.execute(
-        update(Revision).where(Revision.id == revision_id).values(pdf_digest=digest, page_count=page_count)
+        update(Revision)
+        .where(Revision.id == revision_id)
+        .values(pdf_digest=digest, page_count=page_count, pdf_outcomes=outcomes)
     )
     return digest

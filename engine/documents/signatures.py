@@ -7,12 +7,12 @@ somebody was faster.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, exists, func, insert, select, text, update
+from sqlalchemy import CursorResult, and_, bindparam, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -73,6 +73,11 @@ class Prepared:
     authorization: dict[str, Any]
     rows: list[dict[str, Any]]
     contents: list[tuple[bytes, str]]
+
+    @property
+    def revisions(self) -> set[int]:
+        """Ids of the revisions that are signed."""
+        return {row["revision_id"] for row in self.rows}
 
 
 def prepare(
@@ -139,31 +144,64 @@ def _require_shown(found: Iterable[Document], handed: Signing) -> None:
 
 
 def store(session: Session, prepared: Prepared, *, work_item_id: int | None = None, at: datetime) -> None:
-    """Enter prepared signatures: three statements however many.
+    """Enter prepared signatures: two statements however many.
 
-    :raises Conflict: ``already-signed``, ``document-changed``: somebody was faster
+    What was superseded or voided since ``prepare`` must not be signed: the rows are entered from the revision in force, which stays
+    locked until the commit. So of two who sign one document at once the second sees the first.
+
+    :raises Conflict: ``already-signed``, ``document-changed``, ``document-voided``: somebody was faster
     """
     if prepared.contents:
         blobs.put_all(session, prepared.contents, at)
     if not prepared.rows:
         return
-    # What was superseded or voided since ``prepare`` must not be signed; the lock keeps it in force until the commit.
-    revisions = {row["revision_id"] for row in prepared.rows}
-    current = session.execute(
-        select(Revision.id, Document.title, Document.voided_at)
+    columns = Signature.__table__.c
+    names = [*prepared.rows[0], "work_item_id"]
+    in_force = (
+        select(*(bindparam(f"new_{name}", type_=columns[name].type) for name in names))
+        .select_from(Revision)
         .join(Document, Document.id == Revision.document_id)
-        .where(Revision.id.in_(revisions), Revision.superseded_at.is_(None))
-        .with_for_update(read=True)
-    ).all()
-    if len(current) < len(revisions):
-        raise Conflict("document-changed", "文件刚刚有了改动，请刷新页面，阅读新的内容后再签。")
-    for _, title, voided_at in current:
-        if voided_at is not None:
-            raise Conflict("document-voided", f"《{title}》刚刚作废，不能再签署。")
+        .where(Revision.id == bindparam("new_revision_id", type_=columns["revision_id"].type))
+        .where(Revision.superseded_at.is_(None), Document.voided_at.is_(None))
+        .with_for_update(key_share=True)
+    )
+    given = [
+        {f"new_{name}": value for name, value in {**row, "work_item_id": work_item_id}.items()}
+        for row in sorted(prepared.rows, key=lambda row: int(row["revision_id"]))
+    ]
+    enter = insert(Signature).from_select(names, in_force).execution_options(preserve_rowcount=True)
     try:
-        session.execute(insert(Signature), [{**row, "work_item_id": work_item_id} for row in prepared.rows])
+        entered = session.connection().execute(enter, given)
     except IntegrityError as error:
         raise Conflict("already-signed", "这一签名处刚刚已有签署结果，请刷新页面查看。") from error
+    if entered.rowcount < len(given):
+        raise _overtaken(session, prepared.revisions)
+
+
+def _overtaken(session: Session, revision_ids: Iterable[int]) -> Conflict:
+    title = session.scalar(
+        select(Document.title)
+        .join(Revision, Revision.document_id == Document.id)
+        .where(Revision.id.in_(revision_ids), Document.voided_at.is_not(None))
+    )
+    if title is not None:
+        return Conflict("document-voided", f"《{title}》刚刚作废，不能再签署。")
+    return Conflict("document-changed", "文件刚刚有了改动，请刷新页面，阅读新的内容后再签。")
+
+
+def live(session: Session, revision_id: int, *, lock: bool = False) -> frozenset[int]:
+    """What has become of a revision's places so far; nothing more than that until the commit, where it is locked."""
+    if lock:
+        session.execute(select(Revision.id).where(Revision.id == revision_id).with_for_update(key_share=True))
+    found = select(Signature.id).where(Signature.revision_id == revision_id, Signature.voided_at.is_(None))
+    return frozenset(session.scalars(found))
+
+
+def keep_cms_digests(session: Session, digests: Mapping[int, str]) -> None:
+    """Enter by which digests the signatures (ids) are known in the finished PDF."""
+    rows = [{"id": id, "cms_digest": digest} for id, digest in digests.items()]
+    if rows:
+        session.execute(update(Signature), rows)
 
 
 def sign(
@@ -306,20 +344,22 @@ def void_signatures(
 
 
 def voided(session: Session, digests: Iterable[str]) -> dict[str, Voided]:
-    """Those of the signature parts (digests of their bytes) that were given by this house and are void now."""
-    by, again = aliased(Person), aliased(Signature)
+    """Those of the signatures (digests of .docx parts, or of what a PDF holds) that were given by this house and are void now."""
+    by, again, wanted = aliased(Person), aliased(Signature), list(digests)
     rows = session.execute(
         select(Signature, Document.title, SignatureSlot.label, by.name)
         .join(SignatureSlot, SignatureSlot.id == Signature.slot_id)
         .join(Document, Document.id == SignatureSlot.document_id)
         .outerjoin(by, by.id == Signature.voided_by_id)
-        .where(Signature.xml_digest.in_(list(digests)), Signature.voided_at.is_not(None))
+        .where(or_(Signature.xml_digest.in_(wanted), Signature.cms_digest.in_(wanted)))
+        .where(Signature.voided_at.is_not(None))
         .where(~exists().where(again.xml_digest == Signature.xml_digest, again.voided_at.is_(None)))
     )
     return {
-        one.xml_digest or "": Voided(title, label, one.signer, one.void_reason or "", one.voided_at, name)
+        digest: Voided(title, label, one.signer, one.void_reason or "", one.voided_at, name)
         for one, title, label, name in rows
-        if one.voided_at is not None
+        for digest in (one.xml_digest, one.cms_digest)
+        if one.voided_at is not None and digest is not None
     }
 
 

@@ -34,6 +34,7 @@ class Signature(Table):
     :ivar xml_digest: blob of the signature part; NULL for a paper signature, which is no cryptographic one
     :ivar stamp_digest: blob of its time stamp token, which comes after it (``engine.stamping``) and stands beside it; ``stamped_at``
         is the moment that the token attests
+    :ivar cms_digest: of the same act's signature in the finished PDF (``pades.signature_digest``)
     :ivar instance_id: with ``element_id``: the service task that made it; NULL where a person handed it in (``work_item_id``)
     :ivar voided_by_id: who took back the work with which it was given; NULL where a new revision voided it
     """
@@ -55,6 +56,7 @@ class Signature(Table):
         Index("ix_signature_slot", "slot_id"),
         Index("ix_signature_work_item", "work_item_id"),
         Index("ix_signature_xml", "xml_digest"),
+        Index("ix_signature_cms", "cms_digest"),
         Index("ix_signature_person", "person_id", "signed_at"),
         Index(
             "ix_signature_unstamped",
@@ -80,6 +82,7 @@ class Signature(Table):
     handwriting_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
     image_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
     xml_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
+    cms_digest: Mapped[str | None] = mapped_column(String(64))
     certificate_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"))
     stamp_digest: Mapped[str | None] = mapped_column(ForeignKey("blob.digest"))
     stamped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

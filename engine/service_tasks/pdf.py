@@ -1,4 +1,7 @@
-"""pdf 定稿: makes the PDF of a document as it is signed now.
+"""pdf 定稿: makes the PDF of a document as it is signed now, each electronic signature by PAdES.
+
+Once no place is open any more the engine makes it by itself (``engine.finished_pdfs``); then this step finds it, and nothing is
+made twice.
 
 Inputs: ``document`` (id).
 
@@ -7,30 +10,23 @@ Result: ``digest`` and ``pages`` of the PDF.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from engine.documents import register, revisions
+from engine import finished_pdfs
+from engine.documents import register
+from engine.errors import Conflict
 from engine.service_tasks import Operation
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    revision_id: int
-    content: bytes
-    pages: int
-
-
-def prepare(context: Operation, *, document: Any) -> _Made:
-    """:raises Invalid: the document takes too long or too much memory to render"""
-    found = register.get(context.session, int(document))
-    rendered = context.renderer.render(register.package(context.session, found))
-    return _Made(found.revision.id, rendered.pdf, rendered.pages)
+def prepare(context: Operation, *, document: Any) -> None:
+    """:raises Invalid: the document takes too long or too much memory to render
+    :raises LvzeError: the time stamp server is away
+    """
+    finished_pdfs.finish(context.runtime, int(document), context.at)
 
 
 def run(context: Operation, *, document: Any) -> dict[str, Any]:
-    made: _Made = context.prepared
-    digest = revisions.set_pdf(
-        context.session, made.revision_id, pdf=made.content, page_count=made.pages, at=context.at
-    )
-    return {"digest": digest, "pages": made.pages}
+    found = register.get(context.session, int(document))
+    if found.pdf_digest is None:
+        raise Conflict("document-changed", f"《{found.title}》刚刚又有签署，正在重新生成 PDF。")
+    return {"digest": found.pdf_digest, "pages": found.page_count}

@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from engine import finished_pdfs
 from engine.clock import local
 from engine.documents import register, seals, signatures
 from engine.errors import NotAllowed
@@ -38,10 +39,11 @@ def run(
     unit_id = int(unit)
     name = units.name_on(context.session, unit_id, local(context.at).date()).name
     ids = [int(one) for one in (documents if isinstance(documents, list) else [documents])]
-    sealed = 0
+    sealed, open_ones = 0, []
     for document in register.documents(context.session, ids):
         place = next((one for one in document.slots if one.slot == slot), None)
         if place is not None and place.signature is None:
+            open_ones.append(document.revision.id)
             approved_by = _approved(context, authorization or {}, unit_id, name)
             sealed += signatures.seal(
                 context.session,
@@ -56,6 +58,7 @@ def run(
                 passphrase=context.settings.passphrase,
                 at=context.at,
             )
+    finished_pdfs.enqueue(context.session, open_ones, context.at)
     return {"sealed": sealed}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine import finished_pdfs
 from engine.documents import register, signatures
 from engine.errors import Conflict, Invalid
 from engine.service_tasks import Operation
@@ -30,12 +31,16 @@ def run(
     :raises Conflict: a document changed after the consent
     """
     ids = [int(one) for one in (documents if isinstance(documents, list) else [documents])]
+    found = register.documents(context.session, ids)
+    open_ones = [one.revision.id for one in found if one.slot(slot).signature is None]
     if outcome != "已签":
-        return {"signed": _record(context, ids, slot, outcome, reason)}
+        signed = _record(context, ids, slot, outcome, reason)
+        finished_pdfs.enqueue(context.session, open_ones, context.at)
+        return {"signed": signed}
     consent = (authorization or {}).get("签名")
     if not consent:
         raise Invalid("no-consent", "没有签署人的授权，不能签署；请检查流程图中签署步骤的 authorization。")
-    for document in register.documents(context.session, ids):
+    for document in found:
         if document.revision.created_at > consent["at"]:
             raise Conflict("document-changed", f"《{document.title}》在授权之后有了改动，须重新签署。")
     signed = signatures.sign(
@@ -46,6 +51,7 @@ def run(
         passphrase=context.settings.passphrase,
         at=context.at,
     )
+    finished_pdfs.enqueue(context.session, open_ones, context.at)
     return {"signed": signed}
 
 
