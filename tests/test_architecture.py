@@ -30,11 +30,12 @@ FACADE = {"process_engine"}
 # Modules without verbs on the database, which web may use besides ``engine`` itself. Of the others it may name types, for its
 # annotations, never a verb: what is done is done through the facade.
 PUBLIC = {"clock", "errors", "feel", "dmn", "forms", "shipped", "working_time"}
-# ``lvze render`` and ``lvze verify`` work on files, without a database, and the demo's password is a file: the command line
+# ``lvze render``, ``lvze check`` and ``lvze verify`` work on files, without a database, and the demo's password is a file: the command line
 # alone may use these.
 ON_FILES = (
     "documents.fonts",
     "documents.pdf",
+    "documents.standard",
     "documents.templates",
     "documents.verification",
     "organisation.demo",

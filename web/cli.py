@@ -22,6 +22,7 @@ from cryptography.x509 import load_pem_x509_certificates
 
 from engine import (
     Finding,
+    Invalid,
     LvzeError,
     ProcessEngine,
     Refused,
@@ -32,7 +33,7 @@ from engine import (
     feel,
 )
 from engine.clock import SHANGHAI, local
-from engine.documents import fonts, imprint, verification
+from engine.documents import fonts, imprint, standard, verification
 from engine.documents.pdf import Renderer
 from engine.documents.signature_lines import insert_signature_lines
 from engine.documents.templates import Template
@@ -474,6 +475,52 @@ def _vouched_here(content: bytes) -> bool:
     with _engine() as engine:
         engine.migrate()
         return engine.has_authority() and engine.verify(content).valid
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--profile",
+    type=click.Choice([*standard.Profile]),
+    help="按哪种版式检查；不写则按文件自己标明的，或看上去的。",
+)
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出。")
+def check(file: Path, profile: str | None, as_json: bool) -> None:
+    """对照《党政机关公文格式》（GB/T 9704-2012）检查 .docx 的版式；有不合之处时退出码为 1。"""
+    content, layout = file.read_bytes(), None
+    profile = standard.profile_of(content, profile)
+    try:
+        with Renderer() as renderer:
+            layout = renderer.render(content)
+    except Invalid as error:  # what cannot be printed is measured as far as the file itself tells
+        click.secho(f"没有排版，只检查文件里写明的：{error}", fg="yellow", err=True)
+    found = standard.check(content, profile, layout)
+    if as_json:
+        told = {
+            "profile": profile,
+            "pages": layout and layout.pages,
+            "deviations": [_deviation_json(one) for one in found],
+        }
+        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        _print_deviations(found, profile)
+    sys.exit(bool(found))
+
+
+def _deviation_json(one: standard.Deviation) -> dict[str, Any]:
+    place = {"page": one.page, "paragraph": one.paragraph, "words": one.words, "others": one.others}
+    return {
+        "clause": one.clause, "element": one.element, "severity": one.severity, "place": place, "found": one.found, "wanted": one.wanted
+    }  # fmt: skip
+
+
+def _print_deviations(found: list[standard.Deviation], profile: str) -> None:
+    for one in found:
+        level = click.style("不合", fg="red") if one.severity == "error" else click.style("建议", fg="yellow")
+        click.echo(f"{level} {one.clause} {one.element}  {one.place}")
+        click.echo(f"      现为：{one.found}\n      应为：{one.wanted}")
+    told = f"共 {len(found)} 处不合。" if found else "没有发现不合 GB/T 9704-2012 之处。"
+    click.echo(f"按“{profile}”检查。{told}")
 
 
 @main.command()

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
 from engine.documents.pdf import Rendered
 from engine.documents.standard import clauses
 from engine.documents.standard.case import Case, Deviation
-from engine.documents.standard.elements import Profile, detect, recognise
+from engine.documents.standard.elements import Element, Profile, detect, recognise
+from engine.documents.standard.manuscript import Manuscript
 from engine.documents.standard.reading import read
 from engine.errors import Invalid
+
+__all__ = ["Deviation", "Profile", "all_rules", "check", "profile_of"]
 
 Rule = Callable[[Case], Iterator[Deviation]]
 
@@ -37,25 +40,31 @@ def check(docx: bytes, profile: str | None = None, layout: Rendered | None = Non
     :param layout: where everything stands on the pages; without it what only pages can tell is not asked
     :raises Invalid: ``not-a-docx``, ``package-too-big``, ``no-profile``
     """
-    case = case_of(docx, profile, layout)
+    manuscript = read(docx)
+    elements = recognise(manuscript)
+    case = Case(manuscript, elements, _profile(manuscript, elements, profile), layout)
     found: dict[tuple[str, ...], Deviation] = {}
     for profiles, rule in all_rules().values():
-        if case.profile not in profiles:
-            continue
-        for one in rule(case):
+        for one in rule(case) if case.profile in profiles else ():
             key = one.clause, one.element, one.found, one.wanted
             found[key] = replace(found[key], others=found[key].others + 1) if key in found else one
     return sorted(found.values(), key=lambda one: (_order(one.clause), one.paragraph or 0))
 
 
-def case_of(docx: bytes, profile: str | None = None, layout: Rendered | None = None) -> Case:
+def profile_of(docx: bytes, named: str | None = None) -> Profile:
+    """The profile that a file is measured by: the one named here, the one it names, or what it looks like.
+
+    :raises Invalid: ``not-a-docx``, ``package-too-big``, ``no-profile``
+    """
     manuscript = read(docx)
-    elements = recognise(manuscript)
-    if profile is not None and profile not in set(Profile):
-        raise Invalid("no-profile", f"没有“{profile}”这种版式；可选{'、'.join(Profile)}。", profile=profile)
-    named = profile or manuscript.category
-    which = Profile(named) if named in set(Profile) else detect(manuscript, elements)
-    return Case(manuscript, elements, which, layout)
+    return _profile(manuscript, recognise(manuscript), named)
+
+
+def _profile(manuscript: Manuscript, elements: Mapping[int, Element], named: str | None) -> Profile:
+    if named is not None and named not in set(Profile):
+        raise Invalid("no-profile", f"没有“{named}”这种版式；可选{'、'.join(Profile)}。", profile=named)
+    which = named or manuscript.category
+    return Profile(which) if which in set(Profile) else detect(manuscript, elements)
 
 
 def _order(clause: str) -> tuple[int, ...]:

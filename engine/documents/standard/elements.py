@@ -7,6 +7,7 @@ stands.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 
 from engine.documents.standard import tolerances
@@ -299,7 +300,7 @@ class _Clerk:
             before = block
 
 
-def detect(manuscript: Manuscript, elements: dict[int, Element]) -> Profile:
+def detect(manuscript: Manuscript, elements: Mapping[int, Element]) -> Profile:
     """The profile of a file that names none."""
     found = set(elements.values())
     marks = [p.words for p in manuscript.paragraphs if elements.get(p.index) in MARKS]

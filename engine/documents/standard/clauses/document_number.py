@@ -42,8 +42,8 @@ def check(case: Case) -> Iterator[Deviation]:
 
 def number_in(paragraph: Paragraph) -> str:
     """The number on a line that may also carry 签发人."""
-    before = re.split(r"签\s*发\s*人", paragraph.words)[0].strip()
-    return before if re.search(r"\d.*号|[〔〕]", before) else before if "号" in before else ""
+    before = re.split(r"\t| {3,}|签\s*发\s*人", paragraph.text.strip(" \u3000"))[0].strip()
+    return before if re.search(r"\d.*号|[〔〕]", before) else ""
 
 
 def _advice(text: str) -> str:

@@ -87,8 +87,9 @@ def _headings(case: Case) -> Iterator[Deviation]:
 def _typeface(case: Case, paragraph: Paragraph, level: Element) -> Iterator[Deviation]:
     run = next((run for run in paragraph.runs if HAN.search(run.text)), None)
     wanted = _TYPEFACES[level]
-    sentence, stop, _ = paragraph.words.partition("。")
-    if len(sentence + stop) > LONGEST:  # an item, not a heading: text as any other
+    sentence, stop, rest = paragraph.words.partition("。")
+    # An item, not a heading, is text as any other: a whole sentence, or 一、 with its text on the same line.
+    if len(sentence + stop) > LONGEST or (stop and (not rest or level is Element.FIRST)):
         return
     if run is not None and not wanted.covers(run.font):
         yield case.deviation(

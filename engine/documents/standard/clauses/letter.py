@@ -41,7 +41,8 @@ def check(case: Case) -> Iterator[Deviation]:
 
 def _first_line(case: Case, mark: Paragraph) -> Iterator[Deviation]:
     name, end = "第一条红色双线", case.bottom(mark)
-    lines = [found for p in case.manuscript.paragraphs if p.frame and (found := _drawn(p))]
+    framed = (*case.manuscript.sections[0].headers.get("first", ()), *case.manuscript.paragraphs)
+    lines = [found for p in framed if p.frame and (found := _drawn(p))]
     if mark.bottom_border.drawn:
         holder, border, distance = (
             mark,
