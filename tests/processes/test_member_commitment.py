@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine import Invalid, Signing
+from engine import Invalid, NotFound, Signing
 from engine.documents import register, verification
 from tests.processes.conftest import World
 
@@ -23,6 +23,15 @@ def goals(**more: dict[str, Any]) -> list[dict[str, Any]]:
 def commit(world: World, member: str = "范承志", **data: Any) -> int:
     instance = world.player.start(KEY, member, 年度=2026)
     world.player.do(member, "commit", **{"承诺": goals(), **data})
+    return instance
+
+
+def publish(world: World, member: str = "范承志", **data: Any) -> int:
+    """A commitment up to the noticeboard; ``data`` of the branch's review."""
+    instance = commit(world, member)
+    world.player.do("陆远帆", "review", 审核决定="同意", **data)
+    world.player.do(member, "sign", 已阅=True)
+    world.player.do("陆远帆", "countersign", 已核对=True)
     return instance
 
 
@@ -102,11 +111,45 @@ def test_nothing_is_disclosed_without_both_signatures(world: World) -> None:
 
 
 def test_a_new_commitment_of_the_year_supersedes_the_former(world: World) -> None:
-    play = world.player
     for _ in range(2):
-        commit(world)
-        play.do("陆远帆", "review", 审核决定="同意")
-        play.do("范承志", "sign", 已阅=True)
-        play.do("陆远帆", "countersign", 已核对=True)
+        publish(world)
     former, present = world.rows("commitments", history=True)
     assert (former.live, present.live, present.supersedes_id) == (False, True, former.id)
+    first, second = world.documents("承诺监督牌")
+    assert (present.plaque_id, second.replaces_id) == (second.id, first.id)
+
+
+def test_the_plaque_is_issued_anew_when_what_it_discloses_changes(world: World) -> None:
+    """The former one stays, superseded; its code is its own."""
+    play = world.player
+    publish(world, 监督电话="0598-8888888")
+    (entry,) = world.rows("commitments")
+    (first,) = world.documents("承诺监督牌")
+    assert (entry.plaque_id, first.revision.page_count) == (first.id, 1)
+    assert first.data["监督电话"] == "0598-8888888"
+    assert first.data["公开"]["工作进展情况"] == ""
+    with world.opening() as engine:
+        engine.update_notice(entry.id, "工作进展情况", "走访企业两家。", by=play.people["范承志"])
+        engine.update_notice(
+            entry.id, "考核评议", "支部内部评议。", by=play.people["陆远帆"], audience="支部"
+        )
+        engine.run_jobs()
+        engine.update_notice(entry.id, "工作进展情况", "走访企业两家。", by=play.people["范承志"])
+        engine.run_jobs()
+    first, second = world.documents("承诺监督牌")  # two changes at once, then none: one more plaque
+    assert (second.replaces_id, first.voided_at, first.code != second.code) == (first.id, None, True)
+    assert second.data["公开"]["工作进展情况"] == "走访企业两家。"
+    assert second.data["公开"]["考核评议"] == "在本支部范围内公开。"
+    with world.session() as session:
+        assert register.successor(session, first.id).id == second.id
+    with world.opening() as engine:
+        assert engine.plaque(entry.id, by=play.people["苏望舒"]).startswith(b"%PDF-")
+        with pytest.raises(NotFound):
+            engine.plaque(entry.id)  # its sections are the agency's own
+        for section in ("姓名", "职责", "目标任务", "工作进展情况", "奖惩结果"):
+            text = second.data["公开"][section]
+            engine.update_notice(entry.id, section, text, by=play.people["范承志"], audience="社会")
+        engine.run_jobs()
+        assert engine.plaque(entry.id).startswith(b"%PDF-")
+        engine.void_entry(entry.id, reason="党员调离", by=play.people["陆远帆"])
+    assert [one.void_reason for one in world.documents("承诺监督牌")] == [None, "党员调离"]

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from engine import Conflict, Invalid, NotAllowed, Signing
 from engine.documents import register, verification
+from engine.documents.package import parse_xml, read_package
 from engine.notifications import Notification
 from engine.organisation import posts
 from tests.processes.conftest import World
@@ -104,6 +105,50 @@ def test_review_and_issue_return_the_draft(world: World) -> None:
     play.do("林思远", "issue", 签发决定="同意签发")
     assert world.statuses("市直机关工委") == {"市发改局党委": "未签", "市教育局党委": "未签"}
     assert [notice.number for notice in world.documents("印发通知")] == ["云直工〔2026〕1号"]
+
+
+def test_whom_the_issuer_asks_late_stands_on_the_approval_form_and_has_no_line_in_the_file(
+    world: World,
+) -> None:
+    """后加签 at the issue: the signature is given already when they are asked."""
+    play = world.player
+    play.start(KEY, "许知秋", unit="市直机关工委", 年度=2026, 依据文号="云委〔2026〕3号")
+    play.do("许知秋", "draft", 发往=[play.units["市发改局党委"]])
+    play.do("沈若川", "review", 审核决定="退回修改", opinion="分值请合计为一百分。")
+    play.do("许知秋", "draft", 发往=[play.units["市发改局党委"]])
+    play.do("沈若川", "review", 审核决定="通过")
+    item = play.find("林思远", "issue")
+    asked = play.people["何静姝"]
+    with world.opening() as engine:
+        engine.add_signers(item.id, persons=[asked], place="after", note="请核对", by=play.people["林思远"])
+    (letter,) = world.documents("责任书")
+    play.do("林思远", "issue", 签发决定="同意签发", opinion="请跟踪回签情况。")
+    assert world.documents("审批单") == []
+    play.do("何静姝", "issue", opinion="组织建设部分与换届安排一致。")
+
+    (form,) = world.documents("审批单")
+    lines = [(one["环节"], one["姓名"], one["决定"], one["意见"], one["加签"]) for one in form.data["审批"]]
+    assert lines == [
+        ("审核", "沈若川", "退回修改", "分值请合计为一百分。", None),
+        ("审核", "沈若川", "通过", None, None),
+        ("签发", "林思远", "同意签发，已签", "请跟踪回签情况。", None),
+        ("签发", "何静姝", None, "组织建设部分与换届安排一致。", "后加签"),
+    ]
+    assert form.data["审批"][2]["职务"] == "中共云岭市直属机关工作委员会书记"
+    assert form.data["审批"][3]["职务"] == "组织部部长"
+    with world.session() as session:
+        letter = register.get(session, letter.id)
+        package = register.package(session, letter)
+        found = verification.verify(package)
+        text = "".join(
+            parse_xml(read_package(register.package(session, form))["word/document.xml"]).itertext()
+        )
+    assert found.valid
+    assert [slot.slot for slot in letter.slots] == ["issuer", "issuer_seal", "recipient", "recipient_seal"]
+    assert "何静姝" not in [one.signer for one in found.signatures]
+    assert "何静姝" not in "".join(parse_xml(read_package(package)["word/document.xml"]).itertext())
+    assert "何静姝" in text
+    assert "（后加签）" in text
 
 
 def test_goals_are_printed_by_their_five_parts(world: World) -> None:
