@@ -68,6 +68,7 @@ from engine.documents import (
     revisions,
     seals,
     signatures,
+    trust,
 )
 from engine.documents.authority import Certificate
 from engine.documents.differences import Change
@@ -78,6 +79,7 @@ from engine.documents.register import Document
 from engine.documents.revisions import RevisionLine
 from engine.documents.seal_pictures import DIAMETER
 from engine.documents.seals import SealUseLine
+from engine.documents.trust import TrustedRoot
 from engine.documents.verification import Verification
 from engine.effects import Effects
 from engine.errors import Conflict, Finding, Invalid, NotAllowed, NotFound
@@ -108,6 +110,7 @@ from engine.organisation.posts import Holding
 from engine.organisation.units import Unit
 from engine.organisation.views import PersonView, TreeLine, UnitView
 from engine.phrases import Phrase
+from engine.pki import KeyKind
 from engine.renewals import Renewal
 from engine.runtime import Runtime
 from engine.settings import Settings
@@ -981,7 +984,7 @@ class ProcessEngine:
 
     def has_authority(self) -> bool:
         with self._read() as session:
-            return bool(authority.trusted(session))
+            return authority.root(session) is not None
 
     def authority_pem(self) -> str:
         """The authority's certificate, for strangers' tools."""
@@ -998,7 +1001,8 @@ class ProcessEngine:
             return self._readable(session, document_id, by)
 
     def document_file(self, document_id: int, *, by: int, form: str = "docx") -> bytes:
-        """The file as it stands: ``docx`` with every electronic signature, ``pdf`` of the same.
+        """The file as it stands: ``docx`` with every electronic signature; ``pdf`` the finished one, signed by PAdES, or while there
+        is none (``Document.pdf_digest``) a preview without signatures.
 
         :raises Invalid: another form
         """
@@ -1009,8 +1013,8 @@ class ProcessEngine:
                 return content
             if form != "pdf":
                 raise Invalid("no-form", f"没有“{form}”这种格式；可选 docx、pdf。")
-            if document.revision.pdf_digest is not None:
-                return blobs.get(session, document.revision.pdf_digest)
+            if document.pdf_digest is not None:
+                return blobs.get(session, document.pdf_digest)
         return self._runtime.previews.pdf(content)
 
     def page_count(self, document_id: int, *, by: int) -> int:
@@ -1279,13 +1283,153 @@ class ProcessEngine:
             _require_admin(session, by)
             return authority.everybody(session)
 
-    def revoke_certificate(self, certificate_id: int, *, by: int) -> Certificate:
-        """Signatures from before this moment stay good; the holder's next signature gets a new certificate."""
-        with self._administer(by, "organisation", "certificate-revoked", certificate=certificate_id) as (
-            session,
-            at,
-        ):
-            return authority.revoke(session, certificate_id, at=at)
+    def find_certificates(
+        self, words: str = "", *, by: int, limit: int = 100, offset: int = 0
+    ) -> tuple[Sequence[Certificate], int]:
+        """Those whose holder or serial number holds the words, as ``certificates`` orders them, and how many there are."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return authority.search(session, words, limit=limit, offset=offset)
+
+    def certificate(self, certificate_id: int, *, by: int) -> Certificate:
+        with self._read() as session:
+            _require_admin(session, by)
+            return authority.get(session, certificate_id)
+
+    def is_vouched_for(self, certificate_id: int, *, by: int) -> bool:
+        """An authority that is trusted stands above the certificate today."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return authority.vouched(session, authority.get(session, certificate_id), at=self.clock.now())
+
+    def certificate_uses(self, certificate_id: int, *, by: int, limit: int = 200) -> list[signatures.Use]:
+        """What was signed with a certificate, the newest first."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return signatures.uses(session, certificate_id, limit)
+
+    def issue_certificate(
+        self,
+        *,
+        person_id: int | None = None,
+        unit_id: int | None = None,
+        kind: KeyKind | None = None,
+        by: int,
+    ) -> Certificate:
+        """A new certificate with a new key; the holder signs with it from now on.
+
+        :param kind: of the key; as the installation has set where none is given
+        :raises Invalid: ``sm2-missing``
+        """
+        said = {"person": person_id, "unit": unit_id, "kind": kind}
+        with self._administer(by, "organisation", "certificate-issued", **said) as (session, at):
+            return authority.issue(
+                session,
+                person_id=person_id,
+                unit_id=unit_id,
+                name=_holder(session, person_id, unit_id, at),
+                passphrase=self.settings.passphrase,
+                at=at,
+                kind=kind,
+            )
+
+    def renew_certificate(self, certificate_id: int, *, same_key: bool, by: int) -> Certificate:
+        """See ``authority.renew``."""
+        said = {"certificate": certificate_id, "same_key": same_key}
+        with self._administer(by, "organisation", "certificate-renewed", **said) as (session, at):
+            held = authority.get(session, certificate_id)
+            name = "" if held.is_authority else _holder(session, held.person_id, held.unit_id, at)
+            return authority.renew(
+                session,
+                certificate_id,
+                name=name,
+                passphrase=self.settings.passphrase,
+                at=at,
+                same_key=same_key,
+            )
+
+    def revoke_certificate(
+        self, certificate_id: int, *, reason: str = "其他", since: datetime | None = None, by: int
+    ) -> Certificate:
+        """Signatures from before that moment stay good; the holder's next signature gets a new certificate.
+
+        :param reason: one of ``certificates.REASONS``
+        :param since: when it began to be bad, where that is known to be earlier than now
+        """
+        said = {"certificate": certificate_id, "reason": reason, "since": since}
+        with self._administer(by, "organisation", "certificate-revoked", **said) as (session, at):
+            return authority.revoke(session, certificate_id, at=at, reason=reason, since=since)
+
+    def import_certificate(
+        self,
+        content: bytes,
+        password: str,
+        *,
+        person_id: int | None = None,
+        unit_id: int | None = None,
+        by: int,
+    ) -> Certificate:
+        """Take a key with its certificate (PKCS #12) for a person or a unit. See ``authority.import_pkcs12``."""
+        said = {"person": person_id, "unit": unit_id, "source": "PKCS#12"}
+        with self._administer(by, "organisation", "certificate-imported", **said) as (session, at):
+            _holder(session, person_id, unit_id, at)
+            return authority.import_pkcs12(
+                session,
+                content,
+                password,
+                person_id=person_id,
+                unit_id=unit_id,
+                passphrase=self.settings.passphrase,
+                at=at,
+            )
+
+    def bind_token(
+        self,
+        token: str,
+        key_id: str,
+        content: bytes | None,
+        *,
+        person_id: int | None = None,
+        unit_id: int | None = None,
+        by: int,
+    ) -> Certificate:
+        """Let a person or a unit sign with a key in a token. See ``authority.import_token``."""
+        said = {"person": person_id, "unit": unit_id, "source": "PKCS#11", "token": token}
+        with self._administer(by, "organisation", "certificate-imported", **said) as (session, at):
+            _holder(session, person_id, unit_id, at)
+            return authority.import_token(
+                session, token, key_id, content, person_id=person_id, unit_id=unit_id, at=at
+            )
+
+    def trusted_authorities(self, *, by: int) -> Sequence[TrustedRoot]:
+        """The authorities of other houses that are trusted."""
+        with self._read() as session:
+            _require_admin(session, by)
+            return trust.everything(session)
+
+    def trust_authority(self, content: bytes, *, by: int) -> TrustedRoot:
+        """Trust another house's authority; whom it vouches for signs validly here. See ``trust.add``."""
+        with self._administer(by, "organisation", "authority-trusted") as (session, at):
+            return trust.add(session, content, by=by, at=at)
+
+    def distrust_authority(self, root_id: int, *, by: int) -> TrustedRoot:
+        """From now on signatures under it count as unknown, also those given before."""
+        with self._administer(by, "organisation", "authority-distrusted", root=root_id) as (session, at):
+            return trust.remove(session, root_id, at=at)
+
+    def revocation_list(self, authority_id: int | None = None) -> bytes:
+        """The CRL (DER) of an authority of this installation, the newest where none is named; for everybody.
+
+        :raises NotFound: ``no-authority``
+        """
+        with self._read() as session:
+            passphrase = self.settings.passphrase
+            return authority.crl(session, authority_id, passphrase=passphrase, at=self.clock.now())
+
+    def expiring_certificates(self) -> Sequence[Certificate]:
+        """Those in use that are to be renewed, the first to end first."""
+        with self._read() as session:
+            return authority.expiring(session, at=self.clock.now())
 
     def seal_history(self) -> None:
         """Sign the heads of all streams that grew (``engine.checkpoints``); workers do it once a minute."""
@@ -1865,6 +2009,18 @@ class ProcessEngine:
                 if disabled
                 else accounts.enable(session, account_id)
             )
+
+
+def _holder(session: Session, person_id: int | None, unit_id: int | None, at: datetime) -> str:
+    """The name for a certificate: a person's, or a unit's full one.
+
+    :raises Invalid: not exactly one of them
+    """
+    if (person_id is None) == (unit_id is None):
+        raise Invalid("holder", "请选择一个人或者一个党组织。", {"holder": "请选择一个人或者一个党组织。"})
+    if person_id is not None:
+        return people.get(session, person_id).name
+    return units.name_on(session, unit_id or 0, local(at).date()).name
 
 
 def _require_admin(session: Session, by: int) -> Account:

@@ -382,6 +382,35 @@ def unstamped_since(session: Session) -> tuple[int, datetime | None]:
     return count, first
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A signature that was made with a certificate."""
+
+    document_id: int
+    title: str
+    label: str
+    capacity: str
+    signed_at: datetime
+    stamped_at: datetime | None
+    voided_at: datetime | None
+
+
+def uses(session: Session, certificate_id: int, limit: int) -> list[Use]:
+    """What was signed with a certificate, the newest first."""
+    rows = session.execute(
+        select(Signature, Document.id.label("document"), Document.title, SignatureSlot.label)
+        .join(SignatureSlot, SignatureSlot.id == Signature.slot_id)
+        .join(Document, Document.id == SignatureSlot.document_id)
+        .where(Signature.certificate_id == certificate_id)
+        .order_by(Signature.id.desc())
+        .limit(limit)
+    )
+    return [
+        Use(document, title, label, one.capacity, one.signed_at, one.stamped_at, one.voided_at)
+        for one, document, title, label in rows
+    ]
+
+
 def keep_stamp(
     session: Session, signature_id: int, token: bytes, *, stamped_at: datetime, at: datetime
 ) -> bool:

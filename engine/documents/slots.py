@@ -58,6 +58,7 @@ class Signature(Table):
         Index("ix_signature_xml", "xml_digest"),
         Index("ix_signature_cms", "cms_digest"),
         Index("ix_signature_person", "person_id", "signed_at"),
+        Index("ix_signature_certificate", "certificate_id"),
         Index(
             "ix_signature_unstamped",
             "id",
