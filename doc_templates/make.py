@@ -13,19 +13,37 @@ from pathlib import Path
 from drafts.kinds import (
     approval,
     certificate,
+    circular,
     commitment,
+    decision,
     duty_report,
+    letter,
+    minutes,
+    notice,
+    official,
     plaque,
     printing_notice,
     public_notice,
     rectification,
+    reply,
+    report,
+    request,
     responsibility_letter,
 )
 from drafts.package import PAGE, package
 
 HERE = Path(__file__).parent
 KINDS = {
+    "公文": official,
+    "通知": notice,
     "印发通知": printing_notice,
+    "通报": circular,
+    "决定": decision,
+    "批复": reply,
+    "请示": request,
+    "报告": report,
+    "函": letter,
+    "纪要": minutes,
     "责任书": responsibility_letter,
     "承诺书": commitment,
     "整改通知书": rectification,

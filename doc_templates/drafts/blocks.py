@@ -34,7 +34,8 @@ SIGNER = "负责人（签名）："
 
 
 def verification(*, y: float = 265, size: float = 15, x: float = 28) -> str:
-    """QR code and 验真码 under the type area of the page that it stands on: put it before the first paragraph.
+    """QR code and 验真码 under the type area of the page that it stands on: put it before a paragraph there
+    (LibreOffice loses a frame that a table follows).
 
     :param y: millimetres from the page's upper edge, ``x`` from its left one
     :param size: of the QR code, millimetres"""

@@ -52,7 +52,7 @@ def styles() -> str:
                 ("公文发文机关标志二", "GWMark2", 29),
                 ("公文发文机关标志三", "GWMark3", 23),
                 ("公文信函标志", "GWMarkLetter", 32),
-                ("公文纪要标志", "GWMarkMinutes", 40),
+                ("公文纪要标志", "GWMarkMinutes", 34),
             )
         )
         + style("公文发文字号", "GWNumber", "", par_(jc="center", red_line=True))
@@ -61,7 +61,7 @@ def styles() -> str:
             "公文签发人",
             "GWSigner",
             "",
-            par_(left=CHARACTER, jc="left", tabs=tuple(("left", place) for place in SIGNERS)),
+            par_(first=CHARACTER, jc="left", tabs=tuple(("left", place) for place in SIGNERS)),
         )
         # 2号小标宋 (7.3.1)
         + style("公文标题", "GWTitle", run(XBS, 22, spacing=0), par_(line=640, jc="center", outline=0))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.documents import other_samples
+from tests.documents import official_samples, other_samples
 
 TEMPLATES = Path(__file__).parents[2] / "doc_templates"
 
@@ -122,6 +122,7 @@ RECTIFICATION: dict[str, Any] = {
 
 SAMPLES = {
     "印发通知": NOTICE,
+    **official_samples.SAMPLES,
     "责任书": LETTER,
     "承诺书": COMMITMENT,
     "整改通知书": RECTIFICATION,

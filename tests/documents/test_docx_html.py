@@ -43,9 +43,10 @@ def with_body(markup: str, **parts: bytes) -> bytes:
 
 
 def signed(name: str, *slots: str, picture: bytes = PIXEL) -> bytes:
-    """A filled document with lines for all its slots, signed in those named."""
-    compiled = Template.load(template(name))
-    base = insert_signature_lines(compiled.fill(SAMPLES[name]), [Line(slot) for _, slot in compiled.slots])
+    """A filled document with lines for all its slots, signed in those named that it has a place for."""
+    filled = Template.load(template(name)).fill(SAMPLES[name])
+    places = Template(filled).slots
+    base = insert_signature_lines(filled, [Line(slot) for _, slot in places])
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "陈志强")])
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), 7, AT, AT.replace(year=2027))
@@ -61,7 +62,8 @@ def signed(name: str, *slots: str, picture: bytes = PIXEL) -> bytes:
             comment="",
             at=AT,
         )
-        for slot in slots
+        for _, slot in places
+        if slot in slots
     ]
     return assemble(base, parts)
 
