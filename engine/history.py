@@ -8,7 +8,7 @@ sits on a row that the transaction writes anyway; nothing global is locked.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -150,10 +150,14 @@ def read(session: Session, *streams: str) -> list[Event]:
 
 def verify(session: Session) -> Iterator[str]:
     """Walk every chain; yields a sentence for each break. An erased payload is no break."""
+    every = select(Event).order_by(Event.stream, Event.seq)
+    return faults(session.scalars(every.execution_options(yield_per=1000)))
+
+
+def faults(events: Iterable[Event]) -> Iterator[str]:
+    """The breaks in chains of events, stream by stream, wherever they were read from."""
     stream, seq, previous = None, 0, GENESIS
-    for event in session.scalars(
-        select(Event).order_by(Event.stream, Event.seq).execution_options(yield_per=1000)
-    ):
+    for event in events:
         if event.stream != stream:
             stream, seq, previous = event.stream, 0, GENESIS
         seq += 1

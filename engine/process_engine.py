@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from alembic import command
 from alembic.config import Config
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from engine import (
     additions,
     adhoc,
+    archives,
     assignment,
     authenticity,
     blobs,
@@ -541,6 +542,29 @@ class ProcessEngine:
         with self._write() as (session, at):
             _require_admin(session, by)
             return deletion.delete(session, instance_id, reason=reason, by=by, at=at)
+
+    def archive(self, instance_id: int, out: BinaryIO, *, by: int | None) -> None:
+        """Write the archive of an instance, with all below it, as one .zip; who did is noted in the history.
+
+        :param by: None is the installation itself (``lvze archive``)
+        :raises NotFound: no such instance
+        :raises NotAllowed: he does not read all of it
+        :raises Invalid: ``archive-too-big``
+        """
+        with self._read() as session:
+            if by is not None:
+                archives.require_archivist(session, instance_id, by, self.today())
+            digest = archives.write(session, instance_id, out, passphrase=self.settings.passphrase)
+        with self._write() as (session, at):
+            archives.note(session, instance_id, digest, by=by, at=at)
+
+    def may_archive(self, instance_id: int, *, by: int) -> bool:
+        with self._read() as session:
+            try:
+                archives.require_archivist(session, instance_id, by, self.today())
+            except NotAllowed:
+                return False
+            return True
 
     # messages
 

@@ -33,6 +33,7 @@ PUBLIC = {"clock", "errors", "feel", "dmn", "forms", "shipped", "working_time"}
 # ``lvze render``, ``lvze check`` and ``lvze verify`` work on files, without a database, and the demo's password is a file: the command line
 # alone may use these.
 ON_FILES = (
+    "archive_verification",
     "documents.fonts",
     "documents.pdf",
     "documents.standard",

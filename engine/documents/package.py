@@ -13,7 +13,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import BinaryIO
 
 from lxml import etree
 
@@ -38,8 +39,8 @@ _LONG_MARKUP = re.compile(rb"<[^<]{5000,}")
 _ATTRIBUTE = re.compile(rb"=\s*[\"']")
 
 _PART = re.compile(r"(?!/)(?:[^\\/:*?\"<>|\x00-\x1f]+/)*[^\\/:*?\"<>|\x00-\x1f]+")
-# What Python's zipfile raises on bytes that are no zip, or no longer.
-_UNREADABLE = (
+#: what Python's zipfile raises on bytes that are no zip, or no longer.
+UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, OSError, ValueError, IndexError, RuntimeError, NotImplementedError),
 )
@@ -64,7 +65,7 @@ def read_package(content: bytes) -> dict[str, bytes]:
     for entry in entries:
         try:
             parts[entry.filename] = archive.read(entry)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise _no_docx(f"内部文件 {entry.filename} 的字节已损坏或被改动") from error
     if "_rels/.rels" not in parts:
         raise _no_docx("缺少 _rels/.rels")
@@ -73,19 +74,33 @@ def read_package(content: bytes) -> dict[str, bytes]:
 
 def write_package(parts: Mapping[str, bytes]) -> bytes:
     """The parts as one file; equal parts give equal bytes, whatever their order."""
-    out, directory = bytearray(), bytearray()
+    out = io.BytesIO()
     names = sorted(parts, key=lambda name: (name != CONTENT_TYPES, name))
-    for name in names:
-        content, label = parts[name], name.encode()
+    write_stored(out, ((name, parts[name]) for name in names))
+    return out.getvalue()
+
+
+def write_stored(stream: BinaryIO, parts: Iterable[tuple[str, bytes]]) -> None:
+    """A .zip of these parts in this order, written as they come; equal parts give equal bytes.
+
+    :raises Invalid: ``archive-too-big``: more than 4 GB or 65,535 parts
+    """
+    directory, offset, count = bytearray(), 0, 0
+    for name, content in parts:
+        label = name.encode()
         size, flags = len(content), 0 if name.isascii() else 0x800
         entry = struct.pack(
             "<HHHHHIIIHH", 20, flags, 0, 0, _DATE, zlib.crc32(content), size, size, len(label), 0
         )
         directory += b"PK\x01\x02" + struct.pack("<H", 20) + entry
-        directory += struct.pack("<HHHII", 0, 0, 0, 0, len(out)) + label
-        out += b"PK\x03\x04" + entry + label + content
-    end = struct.pack("<HHHHIIH", 0, 0, len(names), len(names), len(directory), len(out), 0)
-    return bytes(out + directory + b"PK\x05\x06" + end)
+        directory += struct.pack("<HHHII", 0, 0, 0, 0, offset) + label
+        offset += sum(map(stream.write, (b"PK\x03\x04" + entry, label, content)))
+        count += 1
+        if offset + len(directory) > 0xFFFF_FF00 or count > 0xFFFF:
+            raise Invalid("archive-too-big", "内容超过 4 GB 或 65535 个文件，一个压缩包装不下。")
+    stream.write(directory)
+    end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), offset, 0)
+    stream.write(b"PK\x05\x06" + end)
 
 
 def parse_xml(content: bytes) -> etree._Element:
@@ -137,6 +152,11 @@ def target_of(source: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
 
 
+def is_part_name(name: str) -> bool:
+    """A name that leads nowhere else, on any system."""
+    return bool(_PART.fullmatch(name)) and not {"..", "."} & set(name.split("/"))
+
+
 def _entries(content: bytes) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
     if len(content) > MAX_FILE:
         raise _too_big(f"文件超过 {MAX_FILE // 1024 // 1024} MB")
@@ -144,7 +164,7 @@ def _entries(content: bytes) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
         raise _no_docx("文件不是 .docx")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _no_docx("文件不是完整的 .docx") from error
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > MAX_PARTS:
@@ -152,11 +172,7 @@ def _entries(content: bytes) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
     seen: set[str] = set()
     for entry in entries:
         name = entry.filename
-        if (
-            entry.orig_filename != name
-            or not _PART.fullmatch(name)
-            or any(p in ("..", ".") for p in name.split("/"))
-        ):
+        if entry.orig_filename != name or not is_part_name(name):
             raise _no_docx("内部文件名不合规")
         if name.lower() in seen:  # part names compare without case (ECMA-376 Part 2, 9.1.1)
             raise _no_docx(f"内部文件 {name} 出现两次")
