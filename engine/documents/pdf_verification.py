@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from asn1crypto import cms, core
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import Certificate, load_der_x509_certificate
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
@@ -23,7 +22,8 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from engine.documents import pades, timestamps
 from engine.documents.timestamps import TimeStamp
-from engine.documents.verification import SignatureReport, Verification, check_signer, common_name
+from engine.documents.certificates import common_name, issued_by
+from engine.documents.verification import SignatureReport, Verification, check_signer
 from engine.errors import Invalid
 
 MAX_BYTES = 60 * 1024 * 1024
@@ -87,7 +87,8 @@ def _check(
     """Fill the report from one signature; yields what was changed in the file."""
     info, certificate = signature.signer_info, signature.signer_cert
     report.certificate = load_der_x509_certificate(certificate.dump())
-    report.signer = common_name(report.certificate)
+    report.chain = tuple(load_der_x509_certificate(one.dump()) for one in signature.other_embedded_certs)
+    report.signer = common_name(report.certificate.subject)
     report.digest = pades.signature_digest(signature.pkcs7_content)
     moment = signature.self_reported_timestamp
     report.signed_at = moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -119,7 +120,7 @@ def _check(
         except Invalid as error:
             report.problems.append(f"{error}。")
             yield f"{report.part} 的时间戳被改动。"
-    if report.exact and not _laid_out(signature, report.certificate, token):
+    if report.exact and not _laid_out(signature, report, token):
         report.problems.append("签名所附的证书被替换，或多出没有签名的内容。")
         yield f"{report.part} 的写法被改动。"
 
@@ -188,21 +189,16 @@ def _time_stamp(info: cms.SignerInfo) -> cms.ContentInfo | None:
 
 
 def _laid_out(
-    signature: EmbeddedPdfSignature, certificate: Certificate, token: cms.ContentInfo | None
+    signature: EmbeddedPdfSignature, report: SignatureReport, token: cms.ContentInfo | None
 ) -> bool:
     """Is the CMS what a signer here writes, byte for byte? All of it is signed then, or follows from what is."""
     held, info = cms.ContentInfo.load(signature.pkcs7_content), signature.signer_info
-    path, others = [certificate], []
-    for one in held["content"]["certificates"]:
-        others.append(load_der_x509_certificate(one.chosen.dump()))
-    if others.count(certificate) != 1:
-        return False
-    others.remove(certificate)
-    while above := [one for one in others if _issued(path[-1], one)]:
-        path.append(above[0])
-        others.remove(above[0])
-    top = path[-1]
-    if others or (top.issuer == top.subject and not _issued(top, top)):
+    top, others = report.certificate, list(report.chain)
+    assert top is not None
+    while above := [one for one in others if issued_by(top, one)]:
+        top = above[0]
+        others.remove(top)
+    if others or (top.issuer == top.subject and not issued_by(top, top)):
         return False
     plain = {
         "version": "v1",
@@ -220,12 +216,4 @@ def _laid_out(
         "signer_infos": [plain],
     }
     again = cms.ContentInfo({"content_type": "signed_data", "content": written})
-    return bool(again.dump() == held.dump())
-
-
-def _issued(certificate: Certificate, by: Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(by)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
+    return len(held["content"]["certificates"]) == 1 + len(report.chain) and again.dump() == held.dump()

@@ -128,13 +128,17 @@ def verify(
     at: datetime | None = None,
     stampers: Sequence[Certificate] = (),
 ) -> Verification:
-    """Check a .docx. Never raises on a bad file: what cannot be read is reported as a change.
+    """Check a .docx or a PDF. Never raises on a bad file: what cannot be read is reported as a change.
 
     :param trusted: authorities; where given, a signer whose certificate none of them issued is not valid
     :param revoked: moment of revocation by serial number
     :param at: the moment of checking; a signature from later than that is not valid
     :param stampers: authorities of time stamp servers, who vouch for their time stamps
     """
+    if content.startswith(b"%PDF-"):
+        from engine.documents import pdf_verification  # half a second to import
+
+        return pdf_verification.verify(content, trusted=trusted, revoked=revoked, at=at, stampers=stampers)
     changes: dict[str, None] = {}  # in order, each once
     reports: list[SignatureReport] = []
     try:
