@@ -21,8 +21,8 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from engine.documents import pades, timestamps
-from engine.documents.timestamps import TimeStamp
 from engine.documents.certificates import common_name, issued_by
+from engine.documents.timestamps import TimeStamp
 from engine.documents.verification import SignatureReport, Verification, check_signer
 from engine.errors import Invalid
 
