@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from lxml import etree
 from sqlalchemy import ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from engine import blobs, dmn, forms, ledgers, rules, start_events, values
 from engine.bpmn.execution import Process
-from engine.bpmn.parser import parse_xml
+from engine.bpmn.parser import parse, parse_xml
 from engine.clock import local
 from engine.database import Table, UtcDateTime, Values
-from engine.errors import Finding, NotExecutable, NotFound, Refused
+from engine.documents import library
+from engine.errors import Finding, LvzeError, NotExecutable, NotFound, Refused
+from engine.shipped import DOC_TEMPLATES
 
 MEDIA_TYPES = {
     ".bpmn": "application/bpmn+xml",
@@ -67,28 +70,53 @@ def lint(session: Session, files: Mapping[str, bytes]) -> list[Finding]:
         return refused.findings
 
 
-def _check(session: Session, files: Mapping[str, bytes]) -> tuple[Process, list[Finding], bytes]:
+def _check(
+    session: Session, files: Mapping[str, bytes]
+) -> tuple[Process, list[Finding], Mapping[str, bytes]]:
+    """The process, what is to be said of it, and its files with the templates that it takes from the library."""
     diagrams = [name for name in files if name.endswith(".bpmn")]
     if len(diagrams) != 1:
         raise Refused(
             [Finding("one-diagram", f"一个流程文件夹应有且只有一个 .bpmn 文件，现有 {len(diagrams)} 个。")]
         )
     (name,) = diagrams
+    root = parse_xml(files[name])
+    files = {**_templates(session, root, files), **files}
     known = set(session.scalars(select(ProcessDefinition.key).distinct()))
-    findings = rules.check(parse_xml(files[name]), files, known)
+    findings = rules.check(root, files, known)
     if any(finding.severity == "error" for finding in findings):
         raise Refused(findings)
-    return Process.compile(files[name]), findings, files[name]
+    return Process.compile(files[name]), findings, files
+
+
+def _templates(session: Session, root: etree._Element, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The Word templates that diagram and ledgers name and the folder does not bring: the library's latest versions, or those that
+    come with the software where there is no library yet."""
+    try:
+        references = parse(root).references()
+        wanted = (references["template"] | _plaques(files, references["ledger"])) - files.keys()
+    except LvzeError:  # which the rules tell
+        return {}
+    shipped = {name: DOC_TEMPLATES / name for name in wanted if "/" not in name}
+    found = {name: path.read_bytes() for name, path in shipped.items() if path.is_file()}
+    return {**found, **library.latest_contents(session, wanted)}
+
+
+def _plaques(files: Mapping[str, bytes], names: Iterable[str]) -> set[str]:
+    """The templates of what hangs on the wall for a ledger's rows."""
+    found = [ledgers.load(files[f"{name}.ledger.yaml"]) for name in names if f"{name}.ledger.yaml" in files]
+    return {ledger.plaque for ledger in found if ledger.plaque is not None}
 
 
 def deploy(
     session: Session, files: Mapping[str, bytes], *, by: int | None, at: datetime
 ) -> ProcessDefinition:
-    """Deploy a process folder: exactly one .bpmn and what it refers to.
+    """Deploy a process folder: exactly one .bpmn and what it refers to; Word templates may also be those of the library.
 
     :raises Refused: findings; nothing was deployed
     """
-    process, findings, diagram = _check(session, files)
+    process, findings, files = _check(session, files)
+    diagram = next(content for name, content in files.items() if name.endswith(".bpmn"))
     model = process.model
     references = model.references()
     pinned = {name for kind in ("form", "decision", "template", "ledger") for name in references[kind]}
@@ -133,6 +161,45 @@ def deploy(
     except NotExecutable as error:  # an expression whose value is no moment
         raise Refused([Finding("timers", str(error), error.details.get("element"))]) from error
     return definition
+
+
+def deploy_shipped(session: Session, files: Mapping[str, bytes], *, at: datetime) -> ProcessDefinition:
+    """Deploy a process that comes with the software. Where designers have deployed another version after this very folder, theirs
+    stays the latest; a template of which they have made a version of their own stays as it was deployed.
+
+    :raises Refused: findings; nothing was deployed
+    """
+    diagram = next((content for name, content in files.items() if name.endswith(".bpmn")), b"")
+    former = _newest(session, parse(parse_xml(diagram)).key)
+    if former is None:
+        return deploy(session, files, by=None, at=at)
+    if not _is_of(files, former) and any(_is_of(files, one) for one in versions(session, former.key)):
+        return former
+    kept = former.resources.keys() & library.own_names(session)
+    pinned = {name: blobs.get(session, former.resources[name]) for name in kept}
+    return deploy(session, {**pinned, **files}, by=None, at=at)
+
+
+def _is_of(files: Mapping[str, bytes], definition: ProcessDefinition) -> bool:
+    """Was this folder deployed as this version? Templates of the library are not of the folder."""
+    deployed = {n if "." in n else f"{n}.ledger.yaml": digest for n, digest in definition.resources.items()}
+    digests = {name: blobs.digest_of(content) for name, content in files.items()}
+    return definition.bpmn_digest in digests.values() and all(
+        digests[name] == digest for name, digest in deployed.items() if name in digests
+    )
+
+
+def replace_template(
+    session: Session, definition: ProcessDefinition, name: str, content: bytes, *, by: int, at: datetime
+) -> ProcessDefinition:
+    """Deploy a version again with other bytes of one of its Word templates.
+
+    :raises NotFound: the version has no such template
+    :raises Refused: findings; nothing was deployed
+    """
+    if name not in definition.resources:
+        raise NotFound("no-template", f"流程“{definition.name}”没有用模板“{name}”。", name=name)
+    return deploy(session, {**files(session, definition), name: content}, by=by, at=at)
 
 
 def _media_type(name: str) -> str:

@@ -47,6 +47,7 @@ from engine import (
     stamping,
     starting,
     suspension,
+    template_uses,
     transfers,
     variables,
     workers,
@@ -62,17 +63,21 @@ from engine.deliveries import Delivery, Receiver
 from engine.deployments import Definitions, ProcessDefinition
 from engine.documents import (
     authority,
+    codes,
     differences,
+    library,
     number_workbook,
     numbering,
     register,
     revisions,
     seals,
     signatures,
+    trials,
     trust,
 )
 from engine.documents.authority import Certificate
 from engine.documents.differences import Change
+from engine.documents.library import TemplateVersion, WordTemplate
 from engine.documents.numbering import DocumentNumber
 from engine.documents.pdf import Renderer
 from engine.documents.preview import Previews
@@ -80,6 +85,7 @@ from engine.documents.register import Document
 from engine.documents.revisions import RevisionLine
 from engine.documents.seal_pictures import DIAMETER
 from engine.documents.seals import SealUseLine
+from engine.documents.templates import Template
 from engine.documents.trust import TrustedRoot
 from engine.documents.verification import Verification
 from engine.effects import Effects
@@ -115,8 +121,10 @@ from engine.pki import KeyKind
 from engine.renewals import Renewal
 from engine.runtime import Runtime
 from engine.settings import Settings
+from engine.shipped import DOC_TEMPLATES
 from engine.starting import StartForm
 from engine.suspension import Suspension
+from engine.template_uses import Use
 from engine.work_items import WorkItem
 from engine.working_time import Calendar
 
@@ -278,6 +286,14 @@ class ProcessEngine:
                 _require_designer(session, by)
             return deployments.deploy(session, files, by=by, at=at)
 
+    def deploy_shipped(self, files: Mapping[str, bytes]) -> ProcessDefinition:
+        """Deploy a process that comes with the software; what designers have made of it since stays the latest version.
+
+        :raises Refused: findings; nothing was deployed
+        """
+        with self._write() as (session, at):
+            return deployments.deploy_shipped(session, files, at=at)
+
     def lint(self, files: Mapping[str, bytes]) -> list[Finding]:
         with self._read() as session:
             return deployments.lint(session, files)
@@ -324,6 +340,95 @@ class ProcessEngine:
             return starting.start_form(
                 session, self._runtime.definitions.get(session, definition_id), by, self.today()
             )
+
+    # Word templates
+
+    def enter_shipped_templates(self) -> list[TemplateVersion]:
+        """The library gets the templates that come with the software; the new versions among them."""
+        contents = {path.name: path.read_bytes() for path in DOC_TEMPLATES.glob("*.docx")}
+        with self._write() as (session, at):
+            return library.enter_shipped(session, contents, at)
+
+    def word_templates(self, *, by: int) -> Sequence[WordTemplate]:
+        """The library, by name."""
+        with self._read() as session:
+            _require_designer(session, by)
+            return library.everything(session)
+
+    def word_template(self, template_id: int, *, by: int) -> WordTemplate:
+        """:raises NotFound: no such template"""
+        with self._read() as session:
+            _require_designer(session, by)
+            return library.get(session, template_id)
+
+    def upload_template(
+        self, name: str, content: bytes, *, note: str = "", by: int
+    ) -> tuple[TemplateVersion, bool]:
+        """A new template or a new version: (version, whether it is new).
+
+        :raises Invalid: the template is refused, with the place of what is wrong; or its name
+        """
+        with self._write() as (session, at):
+            _require_designer(session, by)
+            return template_uses.upload(session, name, content, note=note, by=by, at=at)
+
+    def template_content(self, template_id: int, number: int | None = None, *, by: int) -> bytes:
+        """A version's .docx.
+
+        :param number: None for the latest
+        :raises NotFound: no such template or version
+        """
+        with self._read() as session:
+            _require_designer(session, by)
+            return blobs.get(session, library.get(session, template_id).version(number).digest)
+
+    def template_fields(self, template_id: int, number: int | None = None, *, by: int) -> Template:
+        """A version, compiled: its fields with their types, and its places for signatures.
+
+        :raises NotFound: no such template or version
+        """
+        with self._read() as session:
+            _require_designer(session, by)
+            return library.compiled(session, library.get(session, template_id).version(number))
+
+    def template_differences(self, template_id: int, old: int, new: int, *, by: int) -> list[Change]:
+        """What changed in the text from one version to another.
+
+        :raises NotFound: no such template or version
+        """
+        with self._read() as session:
+            _require_designer(session, by)
+            versions = library.get(session, template_id)
+            before, after = (blobs.get(session, versions.version(number).digest) for number in (old, new))
+        return differences.differences(before, after)
+
+    def template_uses(self, template_id: int, *, by: int) -> list[Use]:
+        """The processes whose latest version fills this template, each with the version of it that they were deployed with."""
+        with self._read() as session:
+            _require_designer(session, by)
+            return template_uses.uses(session, library.get(session, template_id))
+
+    def adopt_template(self, template_id: int, key: str, *, by: int) -> ProcessDefinition:
+        """让流程使用新版本: deploy a process's latest version again with the latest version of a template.
+
+        :raises Refused: findings; nothing was deployed
+        :raises NotFound: the process does not use the template
+        :raises Conflict: it uses this version already
+        """
+        with self._write() as (session, at):
+            _require_designer(session, by)
+            return template_uses.adopt(session, library.get(session, template_id), key, by=by, at=at)
+
+    def try_template(
+        self, template_id: int, number: int | None, data: Mapping[str, Any], *, by: int
+    ) -> trials.Trial:
+        """Fill a version with sample data; nothing is kept.
+
+        :raises Invalid: a field is missing or wrong
+        """
+        template = self.template_fields(template_id, number, by=by)
+        proof = codes.for_template("SAMPLE" + "X" * (codes.LENGTH - 6), self.settings.public_url)
+        return trials.fill(template, {**data, "验真": proof}, self._runtime.previews.rendered)
 
     # migrations of running instances
 

@@ -27,7 +27,7 @@ from engine import (  # noqa: F401
     work_items,
 )
 from engine.database import Table
-from engine.documents import authority, numbering, register, revisions, seals, slots, trust  # noqa: F401
+from engine.documents import authority, library, numbering, register, revisions, seals, slots, trust  # noqa: F401
 from engine.organisation import accounts, delegation, departments, people, posts, succession, units  # noqa: F401
 
 metadata = Table.metadata

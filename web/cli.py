@@ -92,8 +92,9 @@ def init() -> None:
 def _prepare(engine: ProcessEngine) -> None:
     engine.migrate()
     engine.create_authority()
+    engine.enter_shipped_templates()
     for folder in sorted(path for path in PROCESSES.iterdir() if path.is_dir()):
-        engine.deploy(_folder(folder))
+        engine.deploy_shipped(_folder(folder))
 
 
 @main.command()
@@ -240,10 +241,9 @@ def lint(path: Path, as_json: bool) -> None:
 
 
 def _folder(path: Path) -> dict[str, bytes]:
-    """A process folder's files by name, and the shipped Word templates that it may use."""
+    """A process folder's files by name. Word templates that it does not bring are the library's."""
     own = [path] if path.is_file() else [file for file in sorted(path.iterdir()) if file.is_file()]
-    files = {file.name: file.read_bytes() for file in DOC_TEMPLATES.glob("*.docx")}
-    return files | {file.name: file.read_bytes() for file in own if file.suffix in _DEPLOYED}
+    return {file.name: file.read_bytes() for file in own if file.suffix in _DEPLOYED}
 
 
 _DEPLOYED = {".bpmn", ".json", ".dmn", ".yaml", ".docx"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine import dmn, forms, ledgers, service_tasks
+from engine.documents.templates import Template
 from engine.errors import Finding, LvzeError
 from engine.rules import Case
 
@@ -41,6 +42,8 @@ def check(case: Case) -> Iterator[Finding]:
                     if plaque is not None and plaque not in case.files:
                         message = f"台账“{file}”的监督牌模板“{plaque}”不存在；请上传它，或删去 plaque 一行。"
                         yield Finding("references", message, element.id, path=file)
+                elif kind == "template":
+                    Template.load(case.files[file])
                 elif kind == "decision":
                     dmn.Folder(case.files).load(file)
             except LvzeError as error:
