@@ -24,6 +24,7 @@ from web import wording
 from web.accounts import accounts
 from web.assets import asset
 from web.authenticity import authenticity
+from web.authority import authority
 from web.copies import copies
 from web.current import engine as current_engine
 from web.delegations import delegations
@@ -98,6 +99,7 @@ def create_app(engine: ProcessEngine) -> Flask:
         notifications,
         documents,
         authenticity,
+        authority,
         noticeboard,
         ledgers,
         numbers,

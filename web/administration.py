@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, time
 from io import BytesIO
 from typing import Any
 
@@ -15,13 +15,16 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from engine import feel
+from engine.clock import SHANGHAI
 from engine.deliveries import Delivery
+from engine.documents.certificates import REASONS
 from engine.documents.seal_pictures import DIAMETER
 from engine.errors import Conflict, Invalid, NotExecutable, NotFound
 from engine.organisation.people import KINDS as MEMBERSHIPS
 from engine.organisation.posts import MODES, POSTS
 from engine.organisation.units import BRANCHES
 from engine.organisation.units import KINDS as UNIT_KINDS
+from engine.pki import KEY_KINDS
 from engine.working_time import KNOWN
 from web.current import engine, person_id
 
@@ -409,25 +412,148 @@ def certificates() -> str:
     return _certificates_page({})
 
 
-@administration.post("/certificates/<int:id>/revocation")
-def revoke_certificate(id: int) -> Page:
+@administration.post("/certificates")
+def issue_certificate() -> Page:
+    """A certificate for somebody: issued here, imported, or bound to a token."""
+
+    def issue() -> None:
+        way, holder = _text("way"), _holder()
+        if way == "pkcs12":
+            engine.import_certificate(_upload(), request.form.get("password", ""), **holder, by=person_id())
+        elif way == "token":
+            content = _upload(required=False) or None
+            engine.bind_token(_text("token"), _text("key_id"), content, **holder, by=person_id())
+        else:
+            kind = next((kind for kind in KEY_KINDS if kind == _text("kind")), None)
+            engine.issue_certificate(**holder, kind=kind, by=person_id())
+
     return _act(
-        lambda: engine.revoke_certificate(id, by=person_id()),
-        said=_("证书已吊销。以前的签名仍然有效；下次签名时另发新证书。"),
+        issue,
+        said=_("证书已登记，持有人下次签名起使用。"),
         back=url_for(".certificates"),
         again=_certificates_page,
     )
 
 
+@administration.get("/certificates/<int:id>")
+def certificate(id: int) -> str:
+    return _certificate_page(id)
+
+
+@administration.get("/certificates/<int:id>.cer")
+def certificate_file(id: int) -> Response:
+    found = engine.certificate(id, by=person_id())
+    name = f"{found.serial[:16]}.cer"
+    return send_file(
+        BytesIO(found.certificate_pem.encode()),
+        "application/x-pem-file",
+        as_attachment=True,
+        download_name=name,
+    )
+
+
+@administration.post("/certificates/<int:id>/revocation")
+def revoke_certificate(id: int) -> Page:
+    def revoke() -> None:
+        day = _optional_date("since")
+        since = datetime.combine(day, time(), SHANGHAI) if day is not None else None
+        engine.revoke_certificate(id, reason=_text("reason") or "其他", since=since, by=person_id())
+
+    return _act(
+        revoke,
+        said=_("证书已吊销。以前的签名仍然有效；下次签名时另发新证书。"),
+        back=url_for(".certificate", id=id),
+        again=lambda errors: _certificate_page(id, errors),
+    )
+
+
+@administration.post("/certificates/<int:id>/renewal")
+def renew_certificate(id: int) -> Page:
+    return _act(
+        lambda: engine.renew_certificate(id, same_key="same_key" in request.form, by=person_id()),
+        said=_("新证书已签发，持有人下次签名起使用。以前的签名仍然有效。"),
+        back=url_for(".certificates"),
+        again=lambda errors: _certificate_page(id, errors),
+    )
+
+
+@administration.post("/certificates/authorities")
+def trust_authority() -> Page:
+    return _act(
+        lambda: engine.trust_authority(_upload(), by=person_id()),
+        said=_("已加入信任名单。"),
+        back=url_for(".certificates"),
+        again=_certificates_page,
+    )
+
+
+@administration.post("/certificates/authorities/<int:id>/removal")
+def distrust_authority(id: int) -> Page:
+    return _act(
+        lambda: engine.distrust_authority(id, by=person_id()),
+        said=_("已移出信任名单。由它证明的签名，从现在起无法确认签名人身份。"),
+        back=url_for(".certificates"),
+        again=_certificates_page,
+    )
+
+
+def _holder() -> dict[str, int | None]:
+    """Whose certificate it is to be: a person's, or a unit's for its seal."""
+    if unit := request.form.get("unit", type=int):
+        return {"person_id": None, "unit_id": unit}
+    return {"person_id": _person(_text("holder"), "holder"), "unit_id": None}
+
+
+def _upload(*, required: bool = True) -> bytes:
+    upload = request.files.get("file")
+    content = upload.read() if upload else b""
+    if required and not content:
+        raise Invalid("no-file", _("请选择文件。"), {"file": _("请选择文件。")})
+    return content
+
+
 def _certificates_page(errors: dict[str, str]) -> str:
-    found = engine.certificates(by=person_id())
+    words, page = request.args.get("q", ""), max(request.args.get("page", 1, type=int), 1)
+    found, count = engine.find_certificates(words, limit=PAGE, offset=PAGE * (page - 1), by=person_id())
+    tree = engine.units()
+    waiting, since = engine.unstamped_signatures()
     return render_template(
         "administration/certificates.html",
         certificates=found,
+        count=count,
+        page=page,
+        more=count > PAGE * page,
+        words=words,
         people=engine.names({one.person_id for one in found if one.person_id is not None}),
-        units={line.unit.id: line.unit.name for line in engine.units()},
+        units={line.unit.id: line.unit.name for line in tree},
+        tree=tree,
+        candidates=engine.people(by=person_id(), limit=1000),
+        kinds=KEY_KINDS,
+        chosen=engine.settings.signature_algorithm,
+        tokens=bool(engine.settings.pkcs11_module),
+        roots=engine.trusted_authorities(by=person_id()),
+        expiring={one.id for one in engine.expiring_certificates()},
+        stamping=engine.settings.tsa_url,
+        waiting=waiting,
+        waiting_since=since,
         now=engine.clock.now(),
         errors=errors,
+    )
+
+
+def _certificate_page(id: int, errors: dict[str, str] | None = None) -> str:
+    found = engine.certificate(id, by=person_id())
+    names = engine.names({found.person_id} if found.person_id is not None else set())
+    units = {line.unit.id: line.unit.name for line in engine.units()}
+    return render_template(
+        "administration/certificate.html",
+        one=found,
+        holder=names.get(found.person_id or 0) or units.get(found.unit_id or 0) or _("证书机构"),
+        vouched=engine.is_vouched_for(id, by=person_id()),
+        uses=engine.certificate_uses(id, by=person_id()),
+        reasons=list(REASONS),
+        now=engine.clock.now(),
+        errors=errors or {},
     )
 
 
