@@ -35,9 +35,9 @@ from drafts.package import Page, page_number
 ABOVE_MARK = 33.6
 
 
-def nth(field: str, number: int, before: str = "") -> str:
-    """One value of a list."""
-    return f"{{% for 项 in {field} %}}{{% if loop.index == {number} %}}{before}{{{{ 项 }}}}{{% endif %}}{{% endfor %}}"
+def nth(field: str, number: int, content: str = "{{ 项 }}") -> str:
+    """One value of a list, or what is said of it."""
+    return f"{{% for 项 in {field} %}}{{% if loop.index == {number} %}}{content}{{% endif %}}{{% endfor %}}"
 
 
 def choice(*branches: tuple[str, str]) -> str:
@@ -74,8 +74,13 @@ MARKS = (("GWMark", 40), ("GWMark2", 29), ("GWMark3", 23))
 
 def mark() -> str:
     """发文机关标志: the agency's name and 文件, red, centred, in the largest of three sizes that fits into one line (7.2.4)."""
-    sizes = zip(("发文机关|length <= 9", "发文机关|length <= 13", ""), MARKS, strict=True)
-    return choice(*((fits, par(style, "{{ 发文机关 }}文件")) for fits, (style, _) in sizes))
+    name = "{{ 发文机关 }}文件"
+    return choice(
+        ("发文机关|length <= 9", par("GWMark", name)),
+        ("发文机关|length <= 13", par("GWMark2", name)),
+        ("发文机关|length <= 17", par("GWMark3", name)),
+        ("", par("GWMark3", run(name, size=18), line=18 * 21)),
+    )
 
 
 def joint_mark() -> str:
@@ -92,12 +97,16 @@ def joint_mark() -> str:
         cells = cell(every, width=left), cell(par(style, "文件", jc="right"), width=right)
         return table([left, right], row(*cells), borders="", margin=0)
 
-    sizes = zip((8, 12, 16), MARKS, strict=True)
-    return choice(
-        *(
-            ("" if most == 16 else f"联合发文机关|最长 <= {most}", names(style, size, most))
-            for most, (style, size) in sizes
-        )
+    longest, few = "联合发文机关|最长", "联合发文机关|length <= 3"
+    # Page 1 must have body text (7.3.3): more than three agencies are written small.
+    (large, size), (middle, less), (small, least) = MARKS
+    # Word takes two tables without a paragraph between them for one.
+    return par("GWBlank", line=20) + choice(
+        (f"{longest} <= 8 and {few}", names(large, size, 8)),
+        (f"{longest} <= 12 and {few}", names(middle, less, 12)),
+        (f"{longest} <= 8", names(small, least, 8)),
+        (f"{longest} <= 12", names(small, least, 12)),
+        ("", names(small, least, 16)),
     )
 
 
@@ -186,7 +195,16 @@ def attachments() -> str:
     return optional("附件", blank(1, **keep), choice(("附件|length == 1", single), ("", several)))
 
 
-def sealed() -> str:
+def dated(*content: str, noted: bool, **properties: int | str) -> str:
+    """成文日期, which the 附注 may not leave.
+
+    :param noted: there is always one"""
+    alone = par("GWDate", *content, **properties)
+    together = par("GWDate", *content, keep=True, **properties)
+    return together if noted else choice((needed("成文日期", "附注"), together), ("", alone))
+
+
+def sealed(*, noted: bool) -> str:
     """One agency: 署名 centred over the date, the date four characters from the right, the seal over both; its top is less than a
     line under the text (7.3.5.1)."""
     # A name wider than twice the way from the date's middle to the edge would wrap: it ends at the edge instead.
@@ -194,17 +212,24 @@ def sealed() -> str:
     return (
         blank(2, keep=True)
         + choice(("发文机关|length <= 14", par("GWIssuer", "{{ 发文机关 }}")), ("", wide))
-        + par("GWDate", run("⟦印章:seal⟧"), "{{ 成文日期 }}")
+        + dated(run("⟦印章:seal⟧"), "{{ 成文日期 }}", noted=noted)
     )
 
 
 SEAL = 46.0  # mm from one row of seals to the next: those below provincial level are not wider than 45 mm
-FIRST_SEAL = 28.2  # mm from the text to the lower edge of the first names: the seals' upper edges are 1 to 2 mm under the text
+FIRST_SEAL = 31.0  # mm from the text to the lower edge of the first names: the seals' upper edges are 1 to 2 mm under the text
+OFF_CENTRE = 160  # twips from a name's middle up to its seal's: 署名 and date are a little below it (7.3.5.1)
 
 
-def joint_sealed() -> str:
+def joint_sealed(*, noted: bool) -> str:
     """Several agencies: 署名 in order, two or three a row, a seal over each, none touching another or the edge of the type area;
     the date under the last one (7.3.5.1). At most six."""
+
+    def name(agency: int) -> list[str]:
+        return [nth("联合发文机关", agency)] if agency else []
+
+    def seal(agency: int) -> list[str]:
+        return [nth("联合发文机关", agency, f"⟦印章:seal{agency}⟧")] if agency else []
 
     def rows(widths: tuple[float, ...], *all_rows: tuple[str, tuple[int, ...]]) -> str:
         """:param widths: millimetres, the first and last are empty margins; the last name stands over the date's middle
@@ -216,15 +241,12 @@ def joint_sealed() -> str:
             height = millimetres(SEAL if position else FIRST_SEAL)
             # A paragraph of that height, not the cell's alignment, puts the name on the row's foot: LibreOffice counts a seal as
             # part of what it aligns.
-            space = par("GWBlank", line=height - PITCH, keep=True)
+            space = par("GWBlank", line=height - OFF_CENTRE - PITCH, keep=True)
             cells = [
                 cell(
                     space,
-                    par(
-                        "GWIssuer",
-                        *((nth("联合发文机关", agency, f"⟦印章:seal{agency}⟧"),) if agency else ()),
-                        left=0,
-                    ),
+                    par("GWIssuer", *seal(agency), left=0, line=OFF_CENTRE),
+                    par("GWIssuer", *name(agency), left=0),
                     width=width,
                     align="top",
                 )
@@ -252,10 +274,10 @@ def joint_sealed() -> str:
         (2, 46, 46, 46, 16), ("", (1, 2, 3)), (f"{count} == 5", (0, 4, 5)), (f"{count} == 6", (4, 5, 6))
     )
     two = f"联合发文机关|最长 > 8 or {count} == 2 or {count} == 4"
-    return choice((two, pairs), ("", threes)) + par("GWDate", "{{ 成文日期 }}")
+    return choice((two, pairs), ("", threes)) + dated("{{ 成文日期 }}", noted=noted)
 
 
-def unsealed() -> str:
+def unsealed(*, noted: bool) -> str:
     """署名 a line below the text, two characters from the right, the lead's first; the date starts two characters right of it (7.3.5.2)."""
     several = (
         par("GWBody", "{%p for 机关 in 联合发文机关 %}")
@@ -266,11 +288,11 @@ def unsealed() -> str:
     return (
         blank(1, keep=True)
         + choice(("联合发文机关", several), ("", one))
-        + par("GWDate", "{{ 成文日期|署名日期(发文机关) }}", right=0, jc="left")
+        + dated("{{ 成文日期|署名日期(发文机关) }}", noted=noted, right=0, jc="left")
     )
 
 
-def signature_stamp() -> str:
+def signature_stamp(*, noted: bool) -> str:
     """签名章 two lines below the text, four characters from the right, the post two characters to its left in the middle of its
     height; the date four characters from the right, a line further down (7.3.5.3)."""
     stamp, end = 3000, 4 * CHARACTER
@@ -285,21 +307,26 @@ def signature_stamp() -> str:
         blank(2, keep=True)
         + table(columns, row(*cells), borders="", margin=0)
         + blank(1, keep=True)
-        + par("GWDate", "{{ 成文日期 }}")
+        + dated("{{ 成文日期 }}", noted=noted)
     )
 
 
-def signature(*, joint: bool = False, forms: bool = False) -> str:
+def signature(*, joint: bool = False, forms: bool = False, noted: bool = False) -> str:
     """署名, 成文日期 and 印章.
 
-    :param forms: 用印方式 may ask for 不盖章 or 签名章"""
-    together = needed("成文日期", "联合发文机关")
-    seal = choice((together, joint_sealed()), ("", sealed())) if joint else sealed()
+    :param forms: 用印方式 may ask for 不盖章 or 签名章
+    :param noted: there is always an 附注"""
+    one = sealed(noted=noted)
+    together = needed("成文日期", "联合发文机关"), joint_sealed(noted=noted)
+    seal = choice(together, ("", one)) if joint else one
     if not forms:
         return seal
     form = "用印方式|default('盖章') == "
-    bare = needed("成文日期", f"{form}'不盖章'")
-    return choice((bare, unsealed()), (f"{form}'签名章'", signature_stamp()), ("", seal))
+    return choice(
+        (needed("成文日期", f"{form}'不盖章'"), unsealed(noted=noted)),
+        (f"{form}'签名章'", signature_stamp(noted=noted)),
+        ("", seal),
+    )
 
 
 def note(content: str = "") -> str:

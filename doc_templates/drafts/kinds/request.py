@@ -13,7 +13,7 @@ def body() -> str:
         + title()
         + text()
         + attachments()
-        + signature()
+        + signature(noted=True)
         + note("联系人：{{ 联系人 }}；电话：{{ 联系电话 }}")
         + annexes()
         + imprint()
