@@ -430,7 +430,7 @@ def publish(
         raise Conflict(
             "ledger-row-taken", f"台账“{definition.title}”的这一行刚刚由他人登记，请重试。"
         ) from error
-    if definition.plaque is not None:
+    if definition.plaque is not None and entry.instance_id is not None:
         _ask_for_plaque(session, entry, at)
     return entry
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from types import MappingProxyType
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -30,6 +31,16 @@ def board() -> str:
 @public
 def show(id: int) -> str:
     return _page(id)
+
+
+@noticeboard.get("/<int:id>/plaque.pdf")
+@public
+def plaque(id: int) -> Response:
+    """The plaque that hangs on the wall for it (承诺监督牌), to be printed."""
+    response = send_file(BytesIO(engine.plaque(id, by=reader_id())), "application/pdf")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Disposition"] = f'inline; filename="plaque-{id}.pdf"'
+    return response
 
 
 @noticeboard.post("/<int:id>/sections")

@@ -180,6 +180,7 @@ def play(
     _letters(player, lambda day: _turn(engine, clock, day), say)
     _commitments(player, say)
     _evaluations(player, lambda day: _turn(engine, clock, day), say)
+    _year_end(player, lambda day: _turn(engine, clock, day), say)
     return _write(engine, player.people, out, say)
 
 
@@ -301,7 +302,7 @@ def _promise(player: Player, member: str, year: int, goals: Sequence[Mapping[str
 
 def _sign_off(player: Player, member: str, secretary: str) -> None:
     """From the review to the noticeboard."""
-    player.do(secretary, "review", 审核决定="同意")
+    player.do(secretary, "review", 审核决定="同意", 监督电话="0598-8888168")
     player.do(member, "sign", 已阅=True)
     player.do(secretary, "countersign", 已核对=True)
 
@@ -356,15 +357,40 @@ def _evaluations(player: Player, turn: Callable[[str], None], say: Callable[[str
     say("叶青禾第一季度考评为较差，支部下达整改通知书，按期整改并复核合格。")
 
 
+def _year_end(player: Player, turn: Callable[[str], None], say: Callable[[str], None]) -> None:
+    turn("2026-12-07")
+    player.start("duty_report", "范承志", 年度=YEAR)
+    player.do(
+        "范承志",
+        "write",
+        履职情况="（一）按时办结审批事项。全年办结审批事项112件，按时办结率百分之百。\n"
+        "（二）走访联系企业6家。协调解决用地、用能问题9个，件件有回音。\n"
+        "（三）结对帮扶困难群众1户。每季度走访1次，帮助联系就业岗位。",
+        存在问题="调查研究还不够深入，对新情况、新政策的钻研不够。",
+        廉洁自律="严格遵守廉洁自律各项规定，参加廉政教育2次，没有违纪违规行为。",
+        下步打算="每季度到企业蹲点调研不少于2天，把走访中的问题汇总成办事指南。",
+    )
+    player.do("范承志", "sign", 已阅=True)
+    player.do("陆远帆", "appraise", 评议等次="好", opinion="履职扎实，作风过硬，群众认可。")
+    say("范承志向支部述职，评议为“好”。")
+    player.start("commendation", "梁书怡", unit="市发改局党委", 年度=YEAR)
+    player.do("梁书怡", "propose", 监督电话="0598-8888168", 公示期止="2026-12-14")
+    player.do("高景行", "review", 审核决定="同意公示")
+    turn("2026-12-15")
+    player.do("高景行", "decide", 表彰决定="予以表彰", opinion="公示期满，没有异议。")
+    say("公示期满无异议，市发改局党委表彰范承志，颁发荣誉证书；奖惩结果写进公示栏，承诺监督牌换发新牌。")
+
+
 def _write(
     engine: ProcessEngine, people: Mapping[str, int], out: Path, say: Callable[[str], None]
 ) -> list[Path]:
-    """Every document in force that somebody of the cast may read."""
+    """Every document in force that somebody of the cast may read; of plaques the latest."""
     out.mkdir(parents=True, exist_ok=True)
     found = {document.id: (document, by) for by in people.values() for document in engine.documents(by=by)}
+    replaced = {document.replaces_id for document, _ in found.values() if document.voided_at is None}
     written = []
     for number, (document, by) in sorted(found.items()):
-        if document.voided_at is not None:
+        if document.voided_at is not None or number in replaced:
             continue
         name = re.sub(r'[\\/:*?"<>|\s]', "", document.title)
         for form in ("docx", "pdf"):

@@ -23,7 +23,7 @@ AREAS = ("思想政治", "履行岗位职责", "服务经济发展", "结对帮�
 def ready(engine: ProcessEngine, world: World) -> None:
     """The commitment letter's process, and an authority that signs."""
     engine.create_authority()
-    files = [*(PROCESSES / "member_commitment").iterdir(), DOC_TEMPLATES / "承诺书.docx"]
+    files = [*(PROCESSES / "member_commitment").iterdir(), *DOC_TEMPLATES.glob("承诺*.docx")]
     engine.deploy({path.name: path.read_bytes() for path in files})
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from engine import ProcessEngine, ledgers
 from engine.database import Database
+from engine.documents import register, revisions
 from engine.shipped import DOC_TEMPLATES, PROCESSES
 from tests.web.conftest import NOW, Visit, World
 
@@ -17,7 +18,7 @@ LEDGER = PROCESSES / "member_commitment" / "commitments.ledger.yaml"
 @pytest.fixture
 def entry(engine: ProcessEngine, world: World, database: Database) -> int:
     """The member's commitments, disclosed to the unit, his progress to everybody."""
-    files = [*LEDGER.parent.iterdir(), DOC_TEMPLATES / "承诺书.docx"]
+    files = [*LEDGER.parent.iterdir(), DOC_TEMPLATES / "承诺书.docx", DOC_TEMPLATES / "承诺监督牌.docx"]
     engine.deploy({path.name: path.read_bytes() for path in files})
     with database.write() as session:
         row = ledgers.publish(
@@ -54,6 +55,35 @@ def test_the_street_sees_less_than_the_branch(visit: Visit, entry: int) -> None:
     for section in ("姓名", "职责", "目标任务", "工作进展情况", "考核评议", "奖惩结果"):
         assert f"<dt>{section}</dt>" in colleague.page
     assert stranger.get("/noticeboard/999").status_code == 404
+
+
+def test_the_plaque_is_for_who_may_read_all_that_stands_on_it(
+    visit: Visit, entry: int, world: World, database: Database
+) -> None:
+    with database.write() as session:  # as the instance that published it would have left a job for
+        row = ledgers.get(session, entry)
+        document = register.create(
+            session,
+            instance_id=None,
+            kind="承诺监督牌",
+            title="承诺监督牌（苏小满）",
+            unit_id=world.branch,
+            template_digest="0" * 64,
+            data={},
+            base=(DOC_TEMPLATES / "承诺监督牌.docx").read_bytes(),
+            slots=[],
+            at=NOW,
+        )
+        revisions.set_pdf(session, document.revision.id, pdf=b"%PDF-1.7", page_count=1, at=NOW)
+        row.plaque_id = document.id
+    address = f"/noticeboard/{entry}/plaque.pdf"
+    stranger, colleague = visit(""), visit("dingyifan")
+    stranger.get(f"/noticeboard/{entry}")
+    assert address not in stranger.page
+    assert stranger.get(address).status_code == 404
+    colleague.get(f"/noticeboard/{entry}")
+    assert address in colleague.page
+    assert colleague.get(address).data == b"%PDF-1.7"
 
 
 def test_only_who_answers_for_it_writes(visit: Visit, entry: int) -> None:
