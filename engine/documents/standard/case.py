@@ -9,7 +9,7 @@ from functools import cached_property
 from engine.documents.pdf import Place, Rendered
 from engine.documents.standard.elements import Element, Profile, red
 from engine.documents.standard.manuscript import MILLIMETRE, Manuscript, Paragraph, Section, Table
-from engine.documents.standard.tolerances import AREA, INK_BOTTOM, INK_TOP, STEP
+from engine.documents.standard.tolerances import AREA, INK_BOTTOM, INK_TOP, STEP, off_length
 
 _LONGEST = 18  # characters of a paragraph that name it
 
@@ -221,6 +221,17 @@ class Case:
         """Of its text, in points from the left edge of the type area."""
         start, end = self._across(paragraph)
         return (start + end) / 2
+
+    def aside(self, paragraph: Paragraph) -> float:
+        """Millimetres from the middle of the type area to the middle of its text."""
+        return (self.middle(paragraph) - self._width(paragraph) / 2) / MILLIMETRE
+
+    def as_wide(self, paragraph: Paragraph, width: float) -> bool:
+        """As the type area is, or should be: that the area itself is wrong is told by 5.2.1.
+
+        :param width: millimetres
+        """
+        return not all(off_length(width, area) for area in (AREA[0], self._width(paragraph) / MILLIMETRE))
 
 
 def has_line(paragraph: Paragraph) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 from lxml import etree
 
-from engine.documents.docx.markup import MC, WP, A, O, R, V, W, css_length, number, on, value
+from engine.documents.docx import markup
+from engine.documents.docx.markup import MC, WP, A, O, R, V, W, css_length, on, value
 from engine.documents.docx.numbering import Numbering
 from engine.documents.package import parse_xml, read_package, relationships_of, target_of
 from engine.documents.standard.manuscript import (
@@ -32,6 +33,7 @@ from engine.documents.standard.manuscript import (
 from engine.errors import Invalid
 
 _CATEGORY = "{http://schemas.openxmlformats.org/package/2006/metadata/core-properties}category"
+_BEYOND = 1e8  # EMU of three metres
 _DEEPEST = 20  # styles that are based on one another
 _MARKER = re.compile(r"⟦(签名|印章):[^⟦⟧]+⟧")
 _NO_BORDER = Border("", 0, "", 0)
@@ -56,6 +58,12 @@ def _main_part(parts: Mapping[str, bytes]) -> str:
 
 
 # ---- properties ----------------------------------------------------------------------------------------------------
+
+
+def number(text: str | None, default: float = 0.0) -> float:
+    """A number as the file writes it; ``default`` for what is none, or beyond any page."""
+    found = markup.number(text, default)
+    return found if abs(found) < _BEYOND else default
 
 
 def _find(element: etree._Element | None, path: str) -> etree._Element | None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from engine.documents.standard.case import Case, Deviation
 from engine.documents.standard.elements import FULL, Element
-from engine.documents.standard.manuscript import MILLIMETRE, Paragraph
+from engine.documents.standard.manuscript import Paragraph
 from engine.documents.standard.tolerances import (
-    AREA,
     characters,
     lines,
     mm,
@@ -27,7 +26,7 @@ def check(case: Case) -> Iterator[Deviation]:
     for paragraph in marks:
         yield from _mark(case, paragraph)
     for paragraph in titles:
-        aside = case.middle(paragraph) / MILLIMETRE - AREA[0] / 2
+        aside = case.aside(paragraph)
         if paragraph.align != "center" or off_length(aside, 0):
             yield case.deviation("7.3.7", "附件标题", "没有居中", "居中编排", paragraph)
         above, distance = case.before(paragraph)

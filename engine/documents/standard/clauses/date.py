@@ -94,7 +94,7 @@ def _seals(case: Case, day: Paragraph) -> Iterator[Deviation]:
     """At most one line between the text and the upper edge of the first row of seals, and none over nothing."""
     found = seals(case)
     for paragraph, _ in found:
-        if paragraph.blank:
+        if paragraph.blank and not _beside(case, paragraph):
             yield case.deviation(
                 "7.3.5",
                 "印章",
@@ -115,6 +115,12 @@ def _seals(case: Case, day: Paragraph) -> Iterator[Deviation]:
             level = one.page == other.page and abs(one.top - other.top) < one.height / 2
             if level and one.left + one.width > other.left + 0.1:
                 yield case.deviation("7.3.5", "印章", "两枚印章相交或相切", "印章之间互不相交或相切", day)
+
+
+def _beside(case: Case, paragraph: Paragraph) -> bool:
+    """A seal may be bound to an empty line over the name that it covers."""
+    near = range(paragraph.index - 2, paragraph.index + 3)
+    return any(case.elements.get(index) in (Element.ISSUER, Element.DATE) for index in near)
 
 
 def _distance(case: Case, paragraph: Paragraph, picture: Picture) -> float | None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from engine.documents.standard.case import Case, Deviation
 from engine.documents.standard.elements import MARKS, Element, Profile
-from engine.documents.standard.manuscript import MILLIMETRE, Paragraph
+from engine.documents.standard.manuscript import Paragraph
 from engine.documents.standard.tolerances import (
-    AREA,
     characters,
     lines,
     mm,
@@ -74,6 +73,6 @@ def _stands(case: Case, paragraph: Paragraph) -> Iterator[Deviation]:
         if off_characters(case.left(paragraph), 1):
             found = f"左空 {characters(case.left(paragraph))}"
             yield case.deviation("7.2.5", "发文字号", found, "上行文居左空 1 字", paragraph)
-    elif off_length(case.middle(paragraph) / MILLIMETRE, AREA[0] / 2):
-        found = f"偏离版心中线 {mm(case.middle(paragraph) / MILLIMETRE - AREA[0] / 2)}"
+    elif off_length(case.aside(paragraph), 0):
+        found = f"偏离版心中线 {mm(case.aside(paragraph))}"
         yield case.deviation("7.2.5", "发文字号", found, "居中排布", paragraph)

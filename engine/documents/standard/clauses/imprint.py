@@ -69,7 +69,7 @@ def _lines(case: Case, paragraphs: list[Paragraph], table: Table | None) -> Iter
     others = {case.element(p) for p in paragraphs}
     if len(others) > 1 and not any(border.drawn for border in borders[1:-1]):
         yield case.deviation("7.4.1", "版记中间的分隔线", "没有", "印发机关和印发日期之上有细分隔线", last)
-    if off_length(width, AREA[0]):
+    if not case.as_wide(first, width):
         yield case.deviation("7.4.1", "版记中的分隔线", f"长 {mm(width)}", "与版心等宽：156 mm±1 mm", first)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from engine.documents.standard.case import Case, Deviation
 from engine.documents.standard.elements import MARKS, Element, Profile, red
-from engine.documents.standard.manuscript import MILLIMETRE, Paragraph
-from engine.documents.standard.tolerances import AREA, mm, off_length
+from engine.documents.standard.manuscript import Paragraph
+from engine.documents.standard.tolerances import mm, off_length
 from engine.documents.standard.typefaces import XIAOBIAOSONG, called
 
 PROFILES = (Profile.OFFICIAL,)
@@ -43,8 +43,8 @@ def look(case: Case, clause: str, paragraph: Paragraph) -> Iterator[Deviation]:
         found = f"字体 {called(paragraph.main.font)}"
         yield case.deviation(clause, element, found, "推荐使用小标宋体字", paragraph, severity="warning")
     alone = paragraph.table is None
-    if alone and paragraph.frame is None and off_length(case.middle(paragraph) / MILLIMETRE, AREA[0] / 2):
-        found = f"偏离版心中线 {mm(case.middle(paragraph) / MILLIMETRE - AREA[0] / 2)}"
+    if alone and paragraph.frame is None and off_length(case.aside(paragraph), 0):
+        found = f"偏离版心中线 {mm(case.aside(paragraph))}"
         yield case.deviation(clause, element, found, "居中排布", paragraph)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.documents.standard.case import Case, Deviation, below
 from engine.documents.standard.elements import Element, Profile, red
 from engine.documents.standard.manuscript import MILLIMETRE, Border, Paragraph
-from engine.documents.standard.tolerances import AREA, mm, off_length
+from engine.documents.standard.tolerances import mm, off_length
 
 PROFILES = (Profile.OFFICIAL, Profile.MINUTES)
 _DISTANCE = 4.0
@@ -62,5 +62,5 @@ def _line(case: Case, number: Paragraph) -> tuple[Paragraph, Border, float] | No
 
 
 def _width(case: Case, at: Paragraph, width: float) -> Iterator[Deviation]:
-    if off_length(width, AREA[0]):
+    if not case.as_wide(at, width):
         yield case.deviation("7.2.7", "版头中的分隔线", f"长 {mm(width)}", "与版心等宽：156 mm±1 mm", at)

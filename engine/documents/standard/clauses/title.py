@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from engine.documents.standard import tolerances
 from engine.documents.standard.case import Case, Deviation, red_line
 from engine.documents.standard.elements import WRITTEN, Element, Profile
-from engine.documents.standard.manuscript import MILLIMETRE, Paragraph, Table
-from engine.documents.standard.tolerances import AREA, lines, mm, off_length, off_lines, off_size
+from engine.documents.standard.manuscript import Paragraph, Table
+from engine.documents.standard.tolerances import lines, mm, off_length, off_lines, off_size
 from engine.documents.standard.typefaces import XIAOBIAOSONG, called
 
 PROFILES = WRITTEN
@@ -31,7 +31,7 @@ def check(case: Case) -> Iterator[Deviation]:
         )
         if font is not None:
             yield case.deviation("7.3.1", "标题", f"字体 {called(font)}", "2号小标宋体字", paragraph)
-        aside = case.middle(paragraph) / MILLIMETRE - AREA[0] / 2
+        aside = case.aside(paragraph)
         if paragraph.table is None and (paragraph.align != "center" or off_length(aside, 0)):
             found = f"偏离版心中线 {mm(aside)}" if paragraph.align == "center" else "没有居中"
             yield case.deviation("7.3.1", "标题", found, "居中排布", paragraph)
