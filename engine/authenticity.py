@@ -331,6 +331,8 @@ def check(session: Session, content: bytes, at: datetime) -> Verification:
     voided = signatures.voided(session, [report.digest for report in found.signatures])
     for report in found.signatures:
         report.voided = voided.get(report.digest)
+        if report.certificate is not None:
+            report.label = authority.label_of(session, report.certificate)
     return found
 
 

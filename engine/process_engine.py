@@ -86,6 +86,7 @@ from engine.documents.revisions import RevisionLine
 from engine.documents.seal_pictures import DIAMETER
 from engine.documents.seals import SealUseLine
 from engine.documents.templates import Template
+from engine.documents.trials import Questions, Trial
 from engine.documents.trust import TrustedRoot
 from engine.documents.verification import Verification
 from engine.effects import Effects
@@ -419,16 +420,41 @@ class ProcessEngine:
             _require_designer(session, by)
             return template_uses.adopt(session, library.get(session, template_id), key, by=by, at=at)
 
+    def template_questions(
+        self, template_id: int, number: int | None, *, by: int, data: Mapping[str, Any] | None = None
+    ) -> Questions:
+        """A form to try a version with, filled with these data or with samples."""
+        return trials.questions(self.template_fields(template_id, number, by=by).fields, data)
+
     def try_template(
-        self, template_id: int, number: int | None, data: Mapping[str, Any], *, by: int
-    ) -> trials.Trial:
+        self,
+        template_id: int,
+        number: int | None,
+        *,
+        by: int,
+        values: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> Trial:
         """Fill a version with sample data; nothing is kept.
 
+        :param values: of the form of ``template_questions``
+        :param data: instead of it, as a process would give them
         :raises Invalid: a field is missing or wrong
         """
         template = self.template_fields(template_id, number, by=by)
+        given = (
+            trials.from_form(template.fields, values or {})
+            if data is None
+            else trials.completed(template.fields, data)
+        )
         proof = codes.for_template("SAMPLE" + "X" * (codes.LENGTH - 6), self.settings.public_url)
-        return trials.fill(template, {**data, "验真": proof}, self._runtime.previews.rendered)
+        return trials.fill(template, {"验真": proof, **given}, self._runtime.previews.rendered)
+
+    def template_acts(self, template_id: int, *, by: int) -> list[history.Event]:
+        """Who made a version of it, and whose process was given one; oldest first."""
+        with self._read() as session:
+            _require_designer(session, by)
+            return template_uses.acts(session, library.get(session, template_id))
 
     # migrations of running instances
 
@@ -1098,15 +1124,18 @@ class ProcessEngine:
 
     # documents
 
-    def create_authority(self) -> None:
+    def create_authority(self, *, renew: bool = False) -> None:
         """Make the installation's certificate authority and its keys, once.
 
+        :param renew: make a further one, in the last years of the former
         :raises SettingsError: there is one, and the passphrase does not open its key
+        :raises Conflict: ``authority-exists``: it is too early for a further one
         """
         with self._write() as (session, at):
-            if held := authority.authorities(session):
+            held = authority.authorities(session)
+            if held:
                 authority.load_key(held[0], self.settings.passphrase)
-            else:
+            if renew or not held:
                 authority.create_authority(
                     session, name=AUTHORITY, passphrase=self.settings.passphrase, at=at
                 )
@@ -1241,6 +1270,13 @@ class ProcessEngine:
         :raises LvzeError: the time stamp server is away, or its answers are not sound
         """
         return stamping.run(self._runtime)
+
+    def try_time_stamp_server(self) -> str:
+        """Ask for a time stamp over nothing; returns by whom it came.
+
+        :raises LvzeError: the time stamp server is away, or its answers are not sound
+        """
+        return stamping.attempt(self._runtime)
 
     def unstamped_signatures(self) -> tuple[int, datetime | None]:
         """How many signatures wait for a time stamp, and since when the first of them does."""

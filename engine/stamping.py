@@ -32,3 +32,12 @@ def run(runtime: Runtime) -> int:
             now = runtime.clock.now()
             kept += signatures.keep_stamp(session, signature, token, stamped_at=moment, at=now)
     return kept
+
+
+def attempt(runtime: Runtime) -> str:
+    """Ask for a time stamp over nothing; returns by whom it came, empty where no server is set.
+
+    :raises LvzeError: as ``run``
+    """
+    server = timestamps.server(runtime.settings)
+    return "" if server is None else timestamps.read(server.stamp(b""), b"").by

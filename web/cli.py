@@ -572,12 +572,17 @@ def _print_deviations(found: list[standard.Deviation], profile: str) -> None:
 
 
 @main.command()
-def authority() -> None:
+@click.option("--crl", type=click.Path(path_type=Path), help="改为把吊销列表（CRL，DER）写进这个文件。")
+@click.option("--renew", is_flag=True, help="原证书机构剩下不到五年时，另建一个；以前的签名仍然有效。")
+def authority(crl: Path | None, renew: bool) -> None:
     """输出本单位证书机构的证书（PEM），供外单位验证文件时使用。"""
     with _engine() as engine:
         engine.migrate()
-        engine.create_authority()
-        click.echo(engine.authority_pem(), nl=False)
+        engine.create_authority(renew=renew)
+        if crl is not None:
+            crl.write_bytes(engine.revocation_list())
+        else:
+            click.echo(engine.authority_pem(), nl=False)
 
 
 def _verification_json(found: verification.Verification) -> dict[str, Any]:
@@ -589,6 +594,13 @@ def _verification_json(found: verification.Verification) -> dict[str, Any]:
                 "capacity": one.capacity,
                 "comment": one.comment,
                 "signed_at": one.signed_at and one.signed_at.isoformat(),
+                "time_stamp": one.time_stamp
+                and {
+                    "at": one.time_stamp.at.isoformat(),
+                    "by": one.time_stamp.by,
+                    "vouched": one.time_stamp.vouched,
+                },
+                "label": one.label,
                 "valid": one.valid,
                 "problems": one.problems,
             }
@@ -603,6 +615,13 @@ def _print_verification(found: verification.Verification) -> None:
         mark = click.style("有效", fg="green") if one.valid else click.style("无效", fg="red")
         when = local(one.signed_at).strftime("%Y-%m-%d %H:%M:%S") if one.signed_at else "时间不明"
         click.echo(f"{mark}  {one.signer or '签署人不明'}  {one.capacity}  {when}")
+        if one.label:
+            click.echo(f"      {one.label}")
+        if stamp := one.time_stamp:
+            click.echo(
+                f"      时间戳 {local(stamp.at):%Y-%m-%d %H:%M:%S}，由{stamp.by}签发"
+                f"{'' if stamp.vouched else '（未核实这一机构）'}"
+            )
         for problem in one.problems:
             click.echo(f"      {problem}")
     for change in found.changes:
@@ -718,4 +737,37 @@ def _check_calendar() -> str:
     return f"放假安排已知到 {max(KNOWN)} 年"
 
 
-_CHECKS = {"数据库": _check_database, "PDF 生成": _check_rendering, "工作日历": _check_calendar}
+def _check_certificates() -> str:
+    with _engine() as engine:
+        engine.migrate()
+        ending = [
+            f"{one.subject}（{local(one.not_after):%Y-%m-%d}）" for one in engine.expiring_certificates()
+        ]
+    if ending:
+        raise Refusal(
+            f"{len(ending)} 张证书快要到期：{'；'.join(ending[:5])}{' 等' if len(ending) > 5 else ''}。"
+            "个人和印章的证书在“证书”页面换发；证书机构的证书运行 lvze authority --renew 换发。"
+        )
+    return "没有快要到期的证书"
+
+
+def _check_time_stamps() -> str:
+    with _engine() as engine:
+        engine.migrate()
+        if not engine.settings.tsa_url:
+            return "没有设置时间戳服务器"
+        engine.stamp_signatures()
+        said = engine.try_time_stamp_server()
+        waiting, since = engine.unstamped_signatures()
+    return f"{said}，{waiting} 个签名等待时间戳" + (
+        f"，最早的签于 {local(since):%Y-%m-%d %H:%M}" if since else ""
+    )
+
+
+_CHECKS = {
+    "数据库": _check_database,
+    "证书": _check_certificates,
+    "时间戳": _check_time_stamps,
+    "PDF 生成": _check_rendering,
+    "工作日历": _check_calendar,
+}

@@ -87,6 +87,7 @@ class SignatureReport:
     :ivar digest: SHA-256 of the part's bytes without its time stamp, under which the register knows it
     :ivar time_stamp: that the signature existed at a moment, by a server outside; None where it has none that is sound
     :ivar voided: what the register says, where it was asked and the signature is void
+    :ivar label: who vouches for the signer, and what the signature is not, for people
     """
 
     part: str
@@ -102,6 +103,7 @@ class SignatureReport:
     digest: str = ""
     time_stamp: TimeStamp | None = None
     voided: Voided | None = None
+    label: str = ""
 
     @property
     def valid(self) -> bool:
@@ -389,6 +391,7 @@ def check_signer(
     certificate, signed = report.certificate, report.signed_at
     if certificate is None:
         return
+    report.label = certificates.label(certificate, own=False)
     if signed is None:
         report.problems.append("没有签署时间。")
     elif not certificate.not_valid_before_utc <= signed <= certificate.not_valid_after_utc:

@@ -10,7 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.serialization import Encoding
 
+import web.cli
 from engine.clock import SettableClock
 from engine.documents import authority, register, signatures, signing, timestamps
 from engine.documents.timestamps import Server
@@ -24,6 +27,7 @@ from engine.workers import Workers
 from tests.documents import signers, stamping
 from tests.documents.stamping import Stamping, openssl
 from tests.documents.test_register import AT, CHEN, LI, create, database, package, sign  # noqa: F401
+from web.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +202,35 @@ def test_workers_fetch_them(database, served: Stamping, tmp_path: Path) -> None:
     workers._stamp_after = 0
     workers._stamp()
     assert re.search(rb"<xd:EncapsulatedTimeStamp>[^<]{500,}<", package(database, document))
+
+
+def test_the_command_line_tells_time_stamp_and_issuer(
+    stamped: tuple[bytes, bytes], served: Stamping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, ca = tmp_path / "letter.docx", tmp_path / "ca.pem"
+    file.write_bytes(signing.assemble(signers.letter(), [stamped[0]]))
+    ca.write_bytes(signers.authority().certificate.public_bytes(Encoding.PEM))
+    shown = CliRunner().invoke(main, ["verify", str(file), "--authority", str(ca)])
+    assert shown.exit_code == 0, shown.output
+    assert "由“云岭市直属机关党建证书机构”签发" in shown.output
+    assert re.search(
+        r"时间戳 20\d\d-\d\d-\d\d [\d:]{8}，由时间戳测试服务器签发（未核实这一机构）", shown.output
+    )
+    told = CliRunner().invoke(main, ["verify", str(file), "--json"])
+    assert '"by": "时间戳测试服务器"' in told.output
+
+
+def test_the_doctor_asks_the_server_and_looks_at_certificates(
+    served: Stamping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LVZE_HOME", str(tmp_path))
+    monkeypatch.setenv("LVZE_DATABASE_URL", f"sqlite:///{tmp_path / 'lvze.db'}")
+    monkeypatch.setenv("LVZE_TSA_URL", served.url)
+    run_ = CliRunner().invoke(main, ["authority", "--crl", str(tmp_path / "list.crl")])
+    assert run_.exit_code == 0 and (tmp_path / "list.crl").read_bytes().startswith(b"\x30")
+    assert "不能再建一个" in str(CliRunner().invoke(main, ["authority", "--renew"]).output)
+    assert web.cli._check_time_stamps() == "时间戳测试服务器，0 个签名等待时间戳"
+    assert web.cli._check_certificates() == "没有快要到期的证书"
+    monkeypatch.setenv("LVZE_TSA_URL", "http://127.0.0.1:9/tsa")
+    with pytest.raises(LvzeError):
+        web.cli._check_time_stamps()
