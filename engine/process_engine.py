@@ -392,8 +392,10 @@ class ProcessEngine:
             _require_designer(session, by)
             return library.compiled(session, library.get(session, template_id).version(number))
 
-    def template_differences(self, template_id: int, old: int, new: int, *, by: int) -> list[Change]:
-        """What changed in the text from one version to another.
+    def template_differences(
+        self, template_id: int, old: int, new: int, *, whole: bool = False, by: int
+    ) -> list[list[Change]]:
+        """What changed in the text from one version to another, as ``differences`` tells it of documents.
 
         :raises NotFound: no such template or version
         """
@@ -401,7 +403,8 @@ class ProcessEngine:
             _require_designer(session, by)
             versions = library.get(session, template_id)
             before, after = (blobs.get(session, versions.version(number).digest) for number in (old, new))
-        return differences.differences(before, after)
+        changes = differences.differences(before, after)
+        return [changes] if whole else differences.hunks(changes)
 
     def template_uses(self, template_id: int, *, by: int) -> list[Use]:
         """The processes whose latest version fills this template, each with the version of it that they were deployed with."""

@@ -13,6 +13,7 @@ from engine.documents import library
 from engine.documents.library import TemplateVersion, WordTemplate
 from engine.documents.templates import Template
 from engine.errors import Conflict
+from engine.history import Event
 
 STREAM = "templates"
 
@@ -44,6 +45,12 @@ def uses(session: Session, template: WordTemplate) -> list[Use]:
         added = [] if current else library.newly_required(Template.load(blobs.get(session, digest)), newest)
         found.append(Use(definition, by_digest.get(digest), current, added))
     return found
+
+
+def acts(session: Session, template: WordTemplate) -> list[Event]:
+    """What was done with a template, oldest first."""
+    events = history.read(session, STREAM)
+    return [event for event in events if (event.payload or {}).get("template") == template.name]
 
 
 def upload(

@@ -40,6 +40,7 @@ from web.numbers import numbers
 from web.operations import operations
 from web.phrases import phrases
 from web.seals import seals
+from web.word_templates import word_templates
 from web.work_items import work_items
 
 __all__ = ["create_app"]
@@ -105,6 +106,7 @@ def create_app(engine: ProcessEngine) -> Flask:
         numbers,
         seals,
         designer,
+        word_templates,
         migrations,
     ):
         app.register_blueprint(blueprint)

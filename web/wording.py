@@ -204,6 +204,15 @@ def _line(event: Event, names: Mapping[int, str]) -> Line | None:
         case "calendar-unknown":
             why = (not_known(payload.get("years", ())),)
             return Line(event.at, _("期限没有计算节假日"), kind="bad", details=why)
+        case "template-uploaded":
+            what = _("上传模板第 %(version)s 版", version=payload.get("version"))
+        case "template-adopted":
+            what = _(
+                "让流程“%(process)s”使用模板第 %(version)s 版（流程第 %(made)s 版）",
+                process=payload.get("process"),
+                version=payload.get("version"),
+                made=payload.get("definition_version"),
+            )
         case "decided" if payload:
             return Line(event.at, decided(payload), kind="auto", decision=_decision(event))
         case "warned" if sees_technicalities():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,8 @@ from typing import Any
 from docx import Document
 from PIL import Image, ImageDraw
 
-from engine.documents import imprint, standard
+from engine.documents import imprint, pages, standard
+from engine.documents.docx import missing_characters
 from engine.documents.fields import Field
 from engine.documents.rendered import Rendered
 from engine.documents.signature_lines import Line, insert_signature_lines
@@ -22,8 +24,10 @@ from engine.documents.standard import Deviation
 from engine.documents.templates import Template, as_text
 from engine.errors import Invalid
 
+MAX_PICTURES = 20
 GIVEN = {"验真"}  # what the render task adds by itself
 _JOIN = "__"  # between a table-like field and its entry in a form's key
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WIDE = {"标题", "正文", "事由", "说明", "依据"}
 
 # What a field is probably about, by a part of its name; the first that fits.
@@ -56,12 +60,30 @@ class Trial:
     """A template filled with data that mean nothing.
 
     :ivar docx: with an empty place for every signature that it has room for
+    :ivar pictures: PNG of the first ``MAX_PICTURES`` pages
     :ivar deviations: from GB/T 9704-2012
+    :ivar missing: characters that no font has
     """
 
     docx: bytes
     rendered: Rendered
+    pictures: Sequence[bytes]
     deviations: Sequence[Deviation]
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What a template is tried with.
+
+    :ivar form: in the notation of ``engine.forms``
+    :ivar values: for the form
+    :ivar data: for the template; pictures and sub-documents, which no form asks for, are not among them
+    """
+
+    form: bytes
+    values: dict[str, Any]
+    data: dict[str, Any]
 
 
 def fill(template: Template, data: Mapping[str, Any], render: Callable[[bytes], Rendered]) -> Trial:
@@ -69,7 +91,48 @@ def fill(template: Template, data: Mapping[str, Any], render: Callable[[bytes], 
     lines = [Line(slot) for slot in dict.fromkeys(slot for _, slot in template.slots)]
     docx = imprint.placed(insert_signature_lines(template.fill(data), lines), render)
     rendered = render(docx)
-    return Trial(docx, rendered, standard.check(docx, None, rendered))
+    pictures = [
+        pages.page_picture(rendered.pdf, number) for number in range(1, min(rendered.pages, MAX_PICTURES) + 1)
+    ]
+    return Trial(docx, rendered, pictures, standard.check(docx, None, rendered), missing_characters(docx))
+
+
+def questions(fields: Sequence[Field], data: Mapping[str, Any] | None = None) -> Questions:
+    """:param data: None for the sample"""
+    shown = _without_files(sample(fields)) if data is None else dict(data)
+    return Questions(form(fields), to_form(fields, shown), shown)
+
+
+def completed(fields: Sequence[Field], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Data from JSON: dates in ISO notation become dates; pictures and sub-documents that are not given are the samples."""
+    found = {str(key): _typed(value) for key, value in data.items()}
+    for field in fields:
+        if field.name not in found and (field.item in ("图片", "子文档")):
+            found[field.name] = _sample(field)
+    return found
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _without_files(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_files(item) for key, item in value.items() if not isinstance(item, bytes)}
+    return (
+        [_without_files(item) for item in value if not isinstance(item, bytes)]
+        if isinstance(value, list)
+        else value
+    )
 
 
 # ---- sample data
