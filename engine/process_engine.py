@@ -65,6 +65,7 @@ from engine.documents import (
     authority,
     codes,
     differences,
+    inspection,
     library,
     number_workbook,
     numbering,
@@ -77,6 +78,7 @@ from engine.documents import (
 )
 from engine.documents.authority import Certificate
 from engine.documents.differences import Change
+from engine.documents.inspection import Inspection
 from engine.documents.library import TemplateVersion, WordTemplate
 from engine.documents.numbering import DocumentNumber
 from engine.documents.pdf import Renderer
@@ -1242,6 +1244,16 @@ class ProcessEngine:
         document = register.get(session, document_id)
         reading.require_document(session, document, by, self.today())
         return document
+
+    def check_document(self, content: bytes, *, by: int, profile: str | None = None) -> Inspection:
+        """Any .docx against GB/T 9704-2012, with pictures of its pages; nothing of it is kept.
+
+        :param profile: 法定公文, 信函, 纪要, 其他文书 or 牌证; None: what the file names, or else looks like
+        :raises Invalid: ``not-a-docx``, ``package-too-big``, ``no-profile``
+        """
+        with self._read() as session:
+            people.get(session, by)
+        return inspection.inspect(self._runtime.renderer, content, profile)
 
     def verify(self, content: bytes) -> Verification:
         """Check any .docx against this installation's authority; for everybody, without a login.

@@ -25,6 +25,7 @@ from web.accounts import accounts
 from web.assets import asset
 from web.authenticity import authenticity
 from web.authority import authority
+from web.checking import checking
 from web.copies import copies
 from web.current import engine as current_engine
 from web.delegations import delegations
@@ -99,6 +100,7 @@ def create_app(engine: ProcessEngine) -> Flask:
         instances,
         notifications,
         documents,
+        checking,
         authenticity,
         authority,
         noticeboard,
