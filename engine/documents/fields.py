@@ -88,6 +88,8 @@ class FieldReader:
 
     def _type(self, path: _Path) -> Type:
         found = self._types.get(path, set())
+        if found == {"文本"} and path[-1].endswith("日期"):  # a date needs no filter to be printed as one
+            return "日期"
         return next((one for one in _ORDER if one in found), "文本" if path[-1] == "[]" else "是否")
 
     def _use(self, path: _Path, conditions: _Conditions, node: nodes.Node, type_: Type | None) -> None:
@@ -171,7 +173,7 @@ class FieldReader:
         """A field that is compared with a number is one, with a text one of those that may be chosen."""
         sides = [node.expr, *(operand.expr for operand in node.ops)]
         constants = [side.value for side in sides if isinstance(side, nodes.Const)]
-        texts = [value for value in constants if isinstance(value, str)]
+        texts = [value for value in constants if isinstance(value, str) and value]
         numbers = any(isinstance(value, (int, float)) and not isinstance(value, bool) for value in constants)
         type_: Type | None = "数" if numbers else "文本" if texts else None
         for side in sides:

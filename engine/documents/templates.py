@@ -129,6 +129,13 @@ def _compiled_once(content: bytes) -> Template:
     return made
 
 
+def places_in(docx: bytes) -> list[str]:
+    """The places for signatures that a filled document still has, in the order of the text."""
+    name = "word/document.xml"
+    text = "\n".join(one.text for one in paragraphs(name, parse_xml(read_package(docx)[name])))
+    return [slot for _, slot in dict.fromkeys(_MARKER.findall(text))]
+
+
 def _read(name: str, root: etree._Element, slots: dict[tuple[str, str], None]) -> tuple[list[Tag], str]:
     for paragraph in paragraphs(name, root):
         slots |= dict.fromkeys(_MARKER.findall(paragraph.text))

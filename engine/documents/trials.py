@@ -21,7 +21,7 @@ from engine.documents.fields import Field
 from engine.documents.rendered import Rendered
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.standard import Deviation
-from engine.documents.templates import Template, as_text
+from engine.documents.templates import Template, as_text, places_in
 from engine.errors import Invalid
 
 MAX_PICTURES = 20
@@ -53,6 +53,7 @@ _LONG = (
     "精心组织，周密安排，确保各项要求落到实处。\n（二）明确责任。主要负责同志负总责，分管负责同志具体抓。\n"
     "二、工作安排\n请各单位于2026年4月30日前报送落实情况。"
 )
+_SHORT = "经研究，提出如下意见，请结合实际抓好落实。\n执行中遇到的问题，请及时报告。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,9 @@ class Questions:
 
 def fill(template: Template, data: Mapping[str, Any], render: Callable[[bytes], Rendered]) -> Trial:
     """:raises Invalid: as ``Template.fill``, or beyond the renderer's limits"""
-    lines = [Line(slot) for slot in dict.fromkeys(slot for _, slot in template.slots)]
-    docx = imprint.placed(insert_signature_lines(template.fill(data), lines), render)
+    filled = template.fill(data)
+    lines = [Line(slot) for slot in places_in(filled)]
+    docx = imprint.placed(insert_signature_lines(filled, lines), render)
     rendered = render(docx)
     pictures = [
         pages.page_picture(rendered.pdf, number) for number in range(1, min(rendered.pages, MAX_PICTURES) + 1)
@@ -152,9 +154,14 @@ def _sample(field: Field) -> Any:
 
 def _row(field: Field, number: int) -> Any:
     if field.parts:
-        return sample(field.parts)
-    value = _plain(field, field.item)
-    return f"{value}（{'一二三'[number]}）" if isinstance(value, str) else value
+        return {key: _numbered(value, number) for key, value in sample(field.parts).items()}
+    return _numbered(_plain(field, field.item), number)
+
+
+def _numbered(value: Any, number: int) -> Any:
+    """Rows that say which they are."""
+    told = isinstance(value, str) and value.endswith("示例")
+    return f"{value}（{'一二三'[number]}）" if told else value
 
 
 def _plain(field: Field, type_: str) -> Any:
@@ -165,13 +172,13 @@ def _plain(field: Field, type_: str) -> Any:
         case "数":
             return next((value for word, value in _NUMBERS if word in name), 12)
         case "是否":
-            return True
+            return False
         case "图片":
             return sample_picture()
         case "子文档":
             return sample_document()
         case "多段文字":
-            return _LONG
+            return _LONG if name == "正文" else _SHORT
     if field.choices:
         return field.choices[0]
     if name.endswith(("日期", "时间", "时限", "期限", "日")):
