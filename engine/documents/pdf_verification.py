@@ -73,6 +73,9 @@ def verify(
             check_signer(report, trusted, revoked or {}, at)
     if any(report.exact for report in reports):
         changes |= dict.fromkeys(f"签名域 {name} 的签名被删除。" for name in sorted(fields))
+    ends = [sum(map(int, list(signature.byte_range)[2:])) for signature in found]
+    if ends and max(ends) != len(content):
+        changes["文件末尾在签署之后被追加或截去了内容。"] = None
     if not reports:
         changes["没有数字签名。"] = None
     return Verification(not changes and all(r.valid for r in reports), reports, list(changes))

@@ -65,6 +65,20 @@ def _certificate(
         .not_valid_before(AT - timedelta(days=30))
         .not_valid_after(AT + timedelta(days=300))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=not authority,
+                content_commitment=not authority,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=authority,
+                crl_sign=authority,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
         .sign(issuer_key, hashes.SHA256())
     )
 
