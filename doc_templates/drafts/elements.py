@@ -295,8 +295,9 @@ def unsealed(*, noted: bool) -> str:
 def signature_stamp(*, noted: bool) -> str:
     """签名章 two lines below the text, four characters from the right, the post two characters to its left in the middle of its
     height; the date four characters from the right, a line further down (7.3.5.3)."""
-    stamp, end = 3000, 4 * CHARACTER
-    post = par("GWIssuer", "{{ 签发人职务 }}　　", left=0, jc="right")
+    stamp, end = 2620, 4 * CHARACTER
+    # The stamp stands on its line, whose foot is 8 pt under it.
+    post = par("GWIssuer", "{{ 签发人职务 }}　　", left=0, jc="right", after=160)
     columns = [WIDTH - stamp - end, stamp, end]
     cells = (
         cell(post, width=columns[0]),
