@@ -190,22 +190,35 @@ class _Check:
         self._checkpoints(events)
 
     def _read(self, name: str) -> bytes:
-        return self._archive.read(name) if name in self._archive.NameToInfo else b""
+        """Nothing where there is no such file: that it is gone is told by the list.
+
+        :raises Invalid: its bytes do not fit the checksum beside them
+        """
+        if name not in self._archive.NameToInfo:
+            return b""
+        try:
+            return self._archive.read(name)
+        except UNREADABLE:
+            raise Invalid("not-an-archive", f"{name}：字节已损坏或被改动。") from None
 
     def _facts(self, name: str) -> dict[str, Any]:
+        if name not in self._archive.NameToInfo:
+            return {}
         content = self._read(name)
         if len(content) > MAX_FACTS:
             raise Invalid("archive-too-big", f"{name} 过大，已拒绝。")
         try:
-            return _mapping(json.loads(content or b"{}"))
+            facts = json.loads(content)
         except (ValueError, RecursionError):
+            facts = None
+        if not isinstance(facts, dict):
             self._problem(f"{name}：不是有效的 JSON，已被改动。")
             return {}
+        return facts
 
     def _certificates(self, name: str) -> list[Certificate]:
-        content = self._read(name)
         try:
-            return load_pem_x509_certificates(content) if content else []
+            return load_pem_x509_certificates(self._read(name)) if name in self._archive.NameToInfo else []
         except ValueError:
             self._problem(f"{name}：证书无法读取，已被改动。")
             return []
@@ -232,9 +245,9 @@ class _Check:
         if any(_signed(one, signature, manifest) for one in trusted):
             return
         if self._given:
-            self._problem("manifest.sig：清单不是所给的证书机构签的，或清单、签名被改动了。")
+            self._problem("manifest.json：清单不是所给的证书机构签的，或清单、签名（manifest.sig）被改动了。")
         else:
-            self._problem("manifest.sig：清单的签名无效，清单或签名被改动了。")
+            self._problem("manifest.json：清单的签名（manifest.sig）无效，清单或签名被改动了。")
 
     def _definition(self, path: PurePosixPath) -> None:
         facts, folder = self._facts(str(path)), path.parent

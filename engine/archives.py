@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import mimetypes
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -44,6 +43,14 @@ EVIDENCE = {
     "handwriting_digest": "handwriting",
     "image_digest": "picture",
     "scan_digest": "scan",
+}
+_ENDINGS = {
+    "application/xml": "xml",
+    "application/timestamp-reply": "tsr",
+    "application/pdf": "pdf",
+    "image/svg+xml": "svg",
+    "image/png": "png",
+    "image/jpeg": "jpg",
 }
 _KINDS = {
     ".bpmn": "diagram",
@@ -219,8 +226,8 @@ def _evidence(session: Session, signature: Signature) -> Iterator[tuple[str, str
     for column, kind in EVIDENCE.items():
         if (digest := getattr(signature, column)) is not None:
             held = session.get_one(blobs.Blob, digest)
-            ending = mimetypes.guess_extension(held.media_type) or ".bin"
-            yield kind, f"signatures/{signature.id}-{kind}{ending}", held.content
+            ending = _ENDINGS.get(held.media_type, "bin")
+            yield kind, f"signatures/{signature.id}-{kind}.{ending}", held.content
 
 
 def _signature(one: Signature, slot: str, serial: str | None, files: Mapping[str, str]) -> dict[str, Any]:
