@@ -307,7 +307,7 @@ def signature_stamp(*, noted: bool) -> str:
     return (
         blank(2, keep=True)
         + table(columns, row(*cells), borders="", margin=0)
-        + blank(1, keep=True)
+        + blank(1, keep=True, line=PITCH - 160)
         + dated("{{ 成文日期 }}", noted=noted)
     )
 

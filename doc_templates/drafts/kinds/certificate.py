@@ -92,8 +92,8 @@ def signed() -> str:
         [left, width - left],
         row(
             cell(code, width=left, align="bottom"),
-            cell(issuer, day, width=width - left),
-            height=millimetres(50),
+            cell(issuer, day, par("GWCell", line=500), width=width - left, align="bottom"),
+            height=millimetres(62),
         ),
         borders="",
         margin=0,
