@@ -105,7 +105,7 @@ class Brought:
 
     :ivar state: ``exact``: byte for byte a revision of a document of this house, with signatures that it was given; ``altered``:
         made from one; ``unknown``: the register knows nothing of it
-    :ivar verification: of a .docx: its signatures, one by one
+    :ivar verification: its signatures, one by one; None of a PDF without any
     :ivar standing: of the document that it is or was made from
     :ivar revision: number of the revision that it is
     :ivar current: that revision is the one in force
@@ -281,7 +281,7 @@ def of_file(session: Session, content: bytes, *, asked: str | None = None, at: d
     :param asked: the code on whose page it was brought, where two documents have the same bytes
     """
     if content.startswith(b"%PDF-"):
-        return _of_pdf(session, content, asked)
+        return _of_pdf(session, content, asked, at)
     found = check(session, content, at)
     given = {report.digest for report in found.signatures}
     try:
@@ -320,7 +320,7 @@ def of_file(session: Session, content: bytes, *, asked: str | None = None, at: d
 
 
 def check(session: Session, content: bytes, at: datetime) -> Verification:
-    """The signatures of any .docx against this installation's authority, with what the register knows to be void."""
+    """The signatures of any .docx or PDF against this installation's authority, with what the register knows to be void."""
     found = verification.verify(
         content,
         trusted=authority.trusted(session),
@@ -347,13 +347,24 @@ def _foreign(digests: Iterable[str]) -> list[str]:
     return ["文件中有登记簿里没有的签名。" for _ in list(digests)[:1]]
 
 
-def _of_pdf(session: Session, content: bytes, asked: str | None) -> Brought:
+def _of_pdf(session: Session, content: bytes, asked: str | None, at: datetime) -> Brought:
+    found = check(session, content, at)
+    given = {report.digest for report in found.signatures}
+    shown = found if given else None  # a PDF that nobody signs is known by its bytes alone
     revision = _revision(session, Revision.pdf_digest == blobs.digest_of(content), asked)
-    if revision is None:
-        return Brought("unknown", None)
+    if revision is None:  # made from one, or an earlier one of a document that was signed anew
+        query = select(Signature).where(Signature.cms_digest.in_(given)).order_by(Signature.id)
+        known = session.scalars(query).all()
+        revision = session.get(Revision, known[-1].revision_id) if known else None
+        if revision is None:
+            return Brought("unknown", shown)
+        changes = [*found.changes, *_foreign(given - {one.cms_digest for one in known})]
+        if changes:
+            source = register.get(session, revision.document_id)
+            return Brought("altered", found, _standing(session, source), revision.seq, changes=tuple(changes))
     return Brought(
         "exact",
-        None,
+        shown,
         _standing(session, register.get(session, revision.document_id), brought=True),
         revision.seq,
         current=revision.superseded_at is None,

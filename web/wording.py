@@ -550,7 +550,12 @@ def step_name(incident: Incident) -> str:
         "fanout": _("多实例汇合"),
         "children": _("多实例展开"),
     }
-    kinds |= {"delivery": _("消息投递"), "reminder": _("期限提醒"), "migration": _("版本迁移")}
+    kinds |= {
+        "delivery": _("消息投递"),
+        "reminder": _("期限提醒"),
+        "migration": _("版本迁移"),
+        "pdf": _("生成并签署 PDF"),
+    }
     return str(kinds.get(incident.job.kind, incident.job.kind))
 
 
