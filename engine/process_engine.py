@@ -698,7 +698,7 @@ class ProcessEngine:
         with self._read() as session:
             try:
                 archives.require_archivist(session, instance_id, by, self.today())
-            except NotAllowed:
+            except (NotAllowed, NotFound):
                 return False
             return True
 

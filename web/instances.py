@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import date, time, timedelta
+from tempfile import TemporaryFile
 from typing import Any
 
-from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, send_file, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -38,7 +39,17 @@ def show(id: int) -> str:
         activities=engine.activities(id, by=person_id()),
         copies=engine.copies_of(id, by=person_id()),
         suspended_by=_name(view.suspension.suspended_by_id) if view.suspension is not None else "",
+        archivable=engine.may_archive(id, by=person_id()),
     )
+
+
+@instances.post("/<int:id>/archive")
+def archive(id: int) -> Response:
+    """The whole of it as one .zip, written to disk first: it may be large."""
+    out = TemporaryFile()  # noqa: SIM115  # closed with the response
+    engine.archive(id, out, by=person_id())
+    out.seek(0)
+    return send_file(out, "application/zip", as_attachment=True, download_name=f"lvze-{id}.zip")
 
 
 @instances.post("/<int:id>/activities")
