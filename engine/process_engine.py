@@ -69,6 +69,7 @@ from engine.documents import (
     library,
     number_workbook,
     numbering,
+    ofd,
     register,
     revisions,
     seals,
@@ -1165,7 +1166,7 @@ class ProcessEngine:
 
     def document_file(self, document_id: int, *, by: int, form: str = "docx") -> bytes:
         """The file as it stands: ``docx`` with every electronic signature; ``pdf`` the finished one, signed by PAdES, or while there
-        is none (``Document.pdf_digest``) a preview without signatures.
+        is none (``Document.pdf_digest``) a preview without signatures; ``ofd`` the pages of the same, without a certified seal.
 
         :raises Invalid: another form
         """
@@ -1174,11 +1175,11 @@ class ProcessEngine:
             content = register.package(session, document)
             if form == "docx":
                 return content
-            if form != "pdf":
-                raise Invalid("no-form", f"没有“{form}”这种格式；可选 docx、pdf。")
-            if document.pdf_digest is not None:
-                return blobs.get(session, document.pdf_digest)
-        return self._runtime.previews.pdf(content)
+            if form not in {"pdf", "ofd"}:
+                raise Invalid("no-form", f"没有“{form}”这种格式；可选 docx、pdf、ofd。")
+            pdf = blobs.get(session, document.pdf_digest) if document.pdf_digest is not None else None
+        pdf = pdf or self._runtime.previews.pdf(content)
+        return pdf if form == "pdf" else ofd.to_ofd(pdf, title=document.title, at=local(document.created_at))
 
     def page_count(self, document_id: int, *, by: int) -> int:
         return self._runtime.previews.page_count(self.document_file(document_id, by=by))

@@ -35,6 +35,7 @@ PUBLIC = {"clock", "errors", "feel", "dmn", "forms", "shipped", "working_time"}
 ON_FILES = (
     "archive_verification",
     "documents.fonts",
+    "documents.ofd",
     "documents.pdf",
     "documents.standard",
     "documents.templates",

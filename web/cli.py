@@ -34,7 +34,7 @@ from engine import (
     feel,
 )
 from engine.clock import SHANGHAI, local
-from engine.documents import fonts, imprint, standard, verification
+from engine.documents import fonts, imprint, ofd, standard, verification
 from engine.documents.pdf import Renderer
 from engine.documents.signature_lines import insert_signature_lines
 from engine.documents.templates import Template
@@ -444,6 +444,19 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
             pdf.write_bytes(renderer.render(content).pdf)
 
 
+@main.command("ofd")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="输出的 .ofd。")
+def to_ofd(file: Path, output: Path) -> None:
+    """把 .docx 或 PDF 转成 OFD 版式文件，不加盖经认证的电子印章。"""
+    content = file.read_bytes()
+    if not content.startswith(b"%PDF-"):
+        with Renderer() as renderer:
+            content = renderer.render(content).pdf
+    output.write_bytes(ofd.to_ofd(content, title=file.stem))
+    click.echo(f"{ofd.LABEL}。")
+
+
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -453,7 +466,7 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出。")
 def verify(file: Path, authority: Path | None, as_json: bool) -> None:
-    """验证 .docx 的电子签名：谁、何时、以什么身份签的，签后改了什么；或全面核对一个归档包（.zip）。全部有效时退出码为 0。"""
+    """验证 .docx 或 PDF 的电子签名：谁、何时、以什么身份签的，签后改了什么；或全面核对一个归档包（.zip）。全部有效时退出码为 0。"""
     trusted = load_pem_x509_certificates(authority.read_bytes()) if authority else []
     with file.open("rb") as stream:
         if file.suffix.lower() == ".zip" or archive_verification.is_archive(stream):

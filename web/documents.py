@@ -97,6 +97,12 @@ def pdf(id: int) -> Response:
     return _file(id, "pdf", "application/pdf")
 
 
+@documents.get("/documents/<int:id>.ofd")
+def ofd(id: int) -> Response:
+    """The pages as OFD; what it is not is said where it is offered, and in the file."""
+    return _file(id, "ofd", "application/ofd")
+
+
 @documents.get("/documents/<int:id>/pages/<int:number>.png")
 def page(id: int, number: int) -> Response:
     response = send_file(BytesIO(engine.page_picture(id, number, by=person_id())), "image/png")
@@ -108,7 +114,9 @@ def page(id: int, number: int) -> Response:
 def _file(id: int, form: str, mimetype: str) -> Response:
     document = engine.document(id, by=person_id())
     content = engine.document_file(id, by=person_id(), form=form)
-    return _download(content, mimetype, f"document-{id}.{form}", f"{document.title}.{form}")
+    preview = form == "pdf" and document.slots and document.pdf_digest is None
+    title = _("%(title)s（预览，没有电子签名）", title=document.title) if preview else document.title
+    return _download(content, mimetype, f"document-{id}.{form}", f"{title}.{form}")
 
 
 def _download(content: bytes, mimetype: str, plain: str, name: str) -> Response:

@@ -18,7 +18,11 @@ MAX_PAGES = 500
 
 
 @contextmanager
-def _opened(pdf: bytes) -> Iterator[pypdfium2.PdfDocument]:
+def opened(pdf: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    """A PDF that nobody else reads meanwhile.
+
+    :raises Invalid: ``not-a-pdf``
+    """
     with _lock:
         try:
             document = pypdfium2.PdfDocument(pdf)
@@ -32,7 +36,7 @@ def _opened(pdf: bytes) -> Iterator[pypdfium2.PdfDocument]:
 
 def page_count(pdf: bytes) -> int:
     """:raises Invalid: ``not-a-pdf``"""
-    with _opened(pdf) as document:
+    with opened(pdf) as document:
         return len(document)
 
 
@@ -43,7 +47,7 @@ def page_picture(pdf: bytes, number: int, dpi: int = 110) -> bytes:
     :raises Invalid: ``not-a-pdf``
     :raises NotFound: ``no-page``
     """
-    with _opened(pdf) as document:
+    with opened(pdf) as document:
         if not 1 <= number <= len(document):
             raise NotFound("no-page", f"文件没有第 {number} 页，共 {len(document)} 页。", page=number)
         return _picture(document[number - 1], dpi)
@@ -54,7 +58,7 @@ def page_pictures(pdf: bytes, dpi: int = 110) -> list[bytes]:
 
     :raises Invalid: ``not-a-pdf``, ``document-too-big``
     """
-    with _opened(pdf) as document:
+    with opened(pdf) as document:
         if len(document) > MAX_PAGES:
             raise Invalid("document-too-big", f"文件有 {len(document)} 页，最多显示 {MAX_PAGES} 页。")
         return [_picture(page, dpi) for page in document]
