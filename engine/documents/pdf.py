@@ -188,11 +188,14 @@ class _Worker:
 
 def main() -> None:
     """Serve documents from standard input until it ends."""
+    import gc
     import resource
 
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not get between the answers
     printer()
+    gc.collect()
+    gc.freeze()  # what is there now stays: collecting garbage need not look at it after every document
     memory = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # nothing to write anywhere

@@ -264,19 +264,19 @@ def test_printer_reaches_neither_network_nor_files() -> None:
     url = f"http://127.0.0.1:{server.server_port}"
     render = printer()
     content = render(
-        f'<link rel=stylesheet href="{url}/css"><link rel=attachment href="file:///etc/hostname">'
-        f"<style>@import url({url}/import);@font-face{{font-family:x;src:url({url}/font)}}</style>"
-        f'<p style="font-family:x">公<a rel=attachment href="file:///etc/hostname">文</a>'
+        f'<html><head><link rel="stylesheet" href="{url}/css"/><link rel="attachment" href="file:///etc/hostname"/>'
+        f"<style>@import url({url}/import);@font-face{{font-family:x;src:url({url}/font)}}</style></head>"
+        f'<body><p style="font-family:x">公<a rel="attachment" href="file:///etc/hostname">文</a></p></body></html>'
     )
     for picture in (
-        f'<img src="{url}/img">',
+        f'<img src="{url}/img"/>',
         f'<object data="{url}/object"></object>',
-        '<img src="file:///etc/passwd">',
+        '<img src="file:///etc/passwd"/>',
         f'<p style="background:url({url}/background)">文</p>',
         f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{url}/svg" width="9" height="9"/></svg>',
     ):
         with contextlib.suppress(Invalid):
-            render(picture)
+            render(f"<html><body>{picture}</body></html>")
     server.shutdown()
     assert hits == [] and b"EmbeddedFile" not in content.pdf
 

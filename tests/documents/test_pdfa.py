@@ -28,7 +28,7 @@ def test_every_kind_of_document_is_pdf_a(tmp_path: Path) -> None:
             files.append(tmp_path / f"{name}.pdf")
             files[-1].write_bytes(pdf)
         rare = insert_signature_lines(
-            Template.load(template("整改通知书")).fill({**SAMPLES["整改通知书"], "姓名": "䶮𠀀"}),
+            Template.load(template("整改通知书")).fill({**SAMPLES["整改通知书"], "姓名": "䶮𠀀–€═▼"}),
             [Line(slot) for _, slot in Template.load(template("整改通知书")).slots],
         )
         files.append(tmp_path / "rare.pdf")

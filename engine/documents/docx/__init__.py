@@ -1,4 +1,4 @@
-"""A .docx as one HTML page with paged-media CSS, for ``engine.documents.pdf``.
+"""A .docx as one HTML page (well-formed XML) with paged-media CSS, for ``engine.documents.pdf``.
 
 The layout comes from the file itself (styles, sections with their page size, margins, headers and footers, tables, frames,
 anchored pictures), so that the Word template stays the single source. What a letter in house style can hold is converted; text

@@ -126,8 +126,8 @@ class Converter:
             rules.append("@page:blank{@top-center{content:none}@bottom-center{content:none}}")
         classes = "".join(f".{name}{{{css}}}" for css, name in self.classes.items())
         return (
-            f'<!doctype html><html lang="zh-CN"><meta charset="utf-8">{self._metadata()}'
-            f"<style>{_BASE}{''.join(rules)}{classes}</style><body>{''.join(running)}{''.join(content)}</body></html>"
+            f'<html lang="zh-CN"><head><meta charset="utf-8"/>{self._metadata()}'
+            f"<style>{_BASE}{''.join(rules)}{classes}</style></head><body>{''.join(running)}{''.join(content)}</body></html>"
         )
 
     def _metadata(self) -> str:
@@ -137,7 +137,7 @@ class Converter:
             for name in ("title", "creator")
         )
         title = f"<title>{title}</title>" if title else ""
-        return title + (f'<meta name="author" content="{author}">' if author else "")
+        return title + (f'<meta name="author" content="{author}"/>' if author else "")
 
     def _running(self, section: Section, name: str) -> Iterator[str]:
         """Headers and footers as running elements."""
@@ -349,7 +349,7 @@ class Converter:
                     sign = _SYMBOLS.get(value(child, "char")[-2:].upper(), fonts.GETA)
                     out.append(self._text(sign, style, inherited))
                 elif tag in ("br", "cr"):
-                    out.append(_BREAK if value(child, "type") == "page" else "<br>")
+                    out.append(_BREAK if value(child, "type") == "page" else "<br/>")
                 else:
                     out += self._pictures(child, place)
         return out

@@ -53,7 +53,7 @@ class Picture:
         css = f"width:{self.width:g}pt;height:{self.height:g}pt;"
         key = f' {KEY}="line:{html.escape(self.line)}"' if self.line else ""
         if self.spot is not None:
-            key += f" {ON_PAGE}" if self.spot.on_page else ""
+            key += f' {ON_PAGE}=""' if self.spot.on_page else ""
             left, top = self.spot.left - origin[0], self.spot.top - origin[1]
             css += f"position:absolute;left:{left:g}pt;top:{top:g}pt;z-index:{-1 if self.spot.behind else 5};"
         if kind is None:
@@ -61,7 +61,7 @@ class Picture:
                 return ""
             return f'<span{key} style="display:inline-block;{css}"></span>'
         data = base64.b64encode(content).decode()
-        return f'<img{key} alt="" style="{css}object-fit:contain" src="data:{kind};base64,{data}">'
+        return f'<img{key} alt="" style="{css}object-fit:contain" src="data:{kind};base64,{data}"/>'
 
 
 def pictures(element: etree._Element, page: Page) -> Iterator[Picture]:

@@ -138,7 +138,7 @@ class Table:
             out.append(f"<tr{keep}>{''.join(cells)}</tr>")
             head += row.header and head == index
         total = sum(self.columns) or 1
-        columns = "".join(f'<col style="width:{100 * width / total:.3f}%">' for width in self.columns)
+        columns = "".join(f'<col style="width:{100 * width / total:.3f}%"/>' for width in self.columns)
         margin = {"center": "0 auto", "right": "0 0 0 auto"}.get(self.align, f"0 0 0 {self.indent:g}pt")
         css = css_class(f"width:{total:g}pt;margin:{margin}")
         body = f"<thead>{''.join(out[:head])}</thead>{''.join(out[head:])}" if head else "".join(out)
