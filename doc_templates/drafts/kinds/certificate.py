@@ -92,7 +92,8 @@ def signed() -> str:
         [left, width - left],
         row(
             cell(code, width=left, align="bottom"),
-            cell(issuer, day, par("GWCell", line=500), width=width - left, align="bottom"),
+            # LibreOffice aligns no cell that holds a seal.
+            cell(par("GWCell", line=1800), issuer, day, width=width - left, align="top"),
             height=millimetres(62),
         ),
         borders="",
