@@ -338,7 +338,9 @@ def scaled(content: bytes, width: float) -> tuple[bytes, str, float]:
                 flat.save(out, "PNG", optimize=True)
     except Invalid:
         raise
-    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise Invalid("bad-value", "图片的像素过多，请先缩小。") from None
+    except (OSError, ValueError, SyntaxError, MemoryError):
         raise Invalid("bad-value", "图片不是完整的 PNG 或 JPEG 文件，请换一张。") from None
     return out.getvalue(), kind, shape
 

@@ -126,6 +126,10 @@ def _only_in_text(name: str, root: etree._Element) -> None:
             refuse("模板中有不能使用的字符。", place=place_of(name, root, element))
 
 
+def _too_many(place: str) -> NoReturn:
+    raise Invalid("package-too-big", f"{place}：模板的标签超过 {MAX_TAGS} 个，请分成几个模板。", place=place)
+
+
 def _in_paragraph(paragraph: Paragraph, number: int) -> Iterator[tuple[Tag, etree._Element]]:
     """The paragraph's tags, each with the element that it stands in, and a sign in its place."""
     whole, at, found = paragraph.text, 0, list[tuple[int, int]]()
@@ -140,7 +144,7 @@ def _in_paragraph(paragraph: Paragraph, number: int) -> Iterator[tuple[Tag, etre
         at = end + 2
         found.append((start, at))
         if number + len(found) > MAX_TAGS:
-            return
+            _too_many(paragraph.place)
     if not found:
         return
     made = [_tag(whole[start:end], paragraph.place) for start, end in found]
