@@ -112,7 +112,7 @@ def test_the_settings_table_is_what_the_code_reads() -> None:
     read = {
         name
         for path in sources
-        for name in re.findall(r"[\"'](LVZE_[A-Z_]*[A-Z])[\"']", path.read_text(encoding="utf-8"))
+        for name in re.findall(r"[\"'](LVZE_[A-Z0-9_]*[A-Z0-9])[\"']", path.read_text(encoding="utf-8"))
     }
     documented = {row[0].strip("`") for row in table("docs/administrators.md", "变量", "默认")}
     assert documented == read
