@@ -542,7 +542,7 @@ def _vouched_here(content: bytes) -> bool:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--profile",
-    type=click.Choice([*standard.Profile]),
+    type=click.Choice([one.value for one in standard.Profile]),
     help="按哪种版式检查；不写则按文件自己标明的，或看上去的。",
 )
 @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出。")

@@ -18,7 +18,7 @@ _MILLIMETRE = DPI / 25.4  # pixels
 class Mark:
     """Where on a page deviations are: percent of its width and height.
 
-    :ivar numbers: of the deviations, from 1
+    :ivar numbers: of the deviations, from 1, one behind the other
     """
 
     numbers: tuple[int, ...]
@@ -60,8 +60,13 @@ def inspect(renderer: Renderer, docx: bytes, profile: str | None = None) -> Insp
         layout = renderer.render(docx)
     except Invalid as error:  # what cannot be printed is measured as far as the file itself tells
         return Inspection(measured_by, tuple(standard.check(docx, measured_by)), 0, (), str(error))
-    found = tuple(standard.check(docx, measured_by, layout))
+    found = tuple(sorted(standard.check(docx, measured_by, layout), key=_reading))
     return Inspection(measured_by, found, layout.pages, _pages(layout, found), "")
+
+
+def _reading(one: Deviation) -> tuple[int, int]:
+    """What is about the whole file first, then as one reads: the deviations of a paragraph stand together."""
+    return one.page or 0, -1 if one.paragraph is None else one.paragraph
 
 
 def _pages(layout: Rendered, found: tuple[Deviation, ...]) -> tuple[Page, ...]:

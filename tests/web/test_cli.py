@@ -9,6 +9,7 @@ import socket
 import zipfile
 from pathlib import Path
 
+import docx
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import update
@@ -16,8 +17,10 @@ from sqlalchemy import update
 from engine import ProcessEngine, Settings, SystemClock
 from engine.clock import local
 from engine.database import Database
+from engine.documents.templates import Template
 from engine.history import Event
 from engine.shipped import DOC_TEMPLATES, PROCESSES
+from tests.documents.samples import SAMPLES, template
 from web.cli import main
 
 MODELS = Path(__file__).parent.parent / "dmn" / "models"
@@ -263,6 +266,27 @@ def test_fill_a_template_and_verify_what_is_not_signed(tmp_path: Path) -> None:
     said = lvze("verify", out)
     assert said.exit_code == 1 and "没有数字签名" in said.output
     assert json.loads(lvze("verify", out, "--json").output)["valid"] is False
+
+
+def test_a_file_is_checked_against_the_standard(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.docx"
+    sound.write_bytes(Template.load(template("承诺书")).fill(SAMPLES["承诺书"]))
+    said = lvze("check", sound)
+    assert (said.exit_code, said.stdout) == (0, "按“其他文书”检查。没有发现不合 GB/T 9704-2012 之处。\n")
+    told = lvze("check", sound, "--profile", "法定公文", "--json")
+    answer = json.loads(told.stdout)
+    assert (told.exit_code, answer["profile"], answer["pages"]) == (1, "法定公文", 1)
+    missing = next(one for one in answer["deviations"] if one["element"] == "发文字号")
+    assert missing["clause"] == "7.2.5" and missing["place"]["page"] is None and missing["wanted"]
+    plain = tmp_path / "plain.docx"
+    file = docx.Document()
+    for words in ("关于开展检查工作的通知", "各单位：", "现就有关事项通知如下。", "某某委员会", "2026年03月05日"):
+        file.add_paragraph(words)
+    file.save(str(plain))
+    said = lvze("check", plain)
+    assert said.exit_code == 1 and "现为：2026年03月05日" in said.stdout and "应为：阿拉伯数字" in said.stdout
+    (tmp_path / "none.docx").write_text("kein")
+    assert "错误：" in lvze("check", tmp_path / "none.docx").stderr
 
 
 def test_the_first_account() -> None:

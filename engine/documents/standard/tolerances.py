@@ -18,7 +18,7 @@ PAPER = 210.0, 297.0  # millimetres (5.1)
 TOP, LEFT = 37.0, 28.0  # 天头, 订口 (5.2.1)
 AREA = 156.0, 225.0  # 版心
 LINES, PER_LINE = 22, 28  # (5.2.3)
-PITCH = AREA[1] * MILLIMETRE / LINES  # 28.99 points
+PITCH = 28.95  # points: the widest, in twips, of which 22 fit into 225 mm
 STEP = AREA[0] * MILLIMETRE / PER_LINE  # 15.79 points
 THREE, FOUR, TWO = 16.0, 14.0, 22.0  # 3号, 4号, 2号 in points
 
