@@ -275,7 +275,9 @@ class _Check:
             for one in revision["signatures"]:
                 self._one(folder, base, one, given)
             if revision["files"].get("pdf") is not None:
-                self._equal(folder / revision["files"]["pdf"], revision["pdf_digest"])
+                pdf = folder / revision["files"]["pdf"]
+                self._equal(pdf, revision["pdf_digest"])
+                self._signatures_in(pdf, self._read(str(pdf)))
 
     def _signatures_in(self, file: PurePosixPath, content: bytes) -> set[str]:
         """Check the signatures in a file; returns the digests of their parts."""

@@ -46,7 +46,7 @@ EVIDENCE = {
 }
 _ENDINGS = {
     "application/xml": "xml",
-    "application/timestamp-reply": "tsr",
+    "application/timestamp-token": "tst",
     "application/pdf": "pdf",
     "image/svg+xml": "svg",
     "image/png": "png",
@@ -238,6 +238,7 @@ def _signature(one: Signature, slot: str, serial: str | None, files: Mapping[str
         **{name: getattr(one, name) for name in names},
         **ids,
         "voided_by": one.voided_by_id,
+        "pdf_signature": one.cms_digest,
         "certificate": serial,
         "files": files,
     }

@@ -165,7 +165,7 @@ def _standing(session: Session, document: Document, *, brought: bool = False) ->
         issued_at=document.created_at,
         revision=revision.seq,
         digest=blobs.digest_of(register.package(session, document)),
-        pdf_digest=revision.pdf_digest,
+        pdf_digest=document.pdf_digest,
         voided_at=document.voided_at,
     )
     if not _discloses(session, document, brought=brought):
@@ -204,7 +204,7 @@ def _issued(session: Session, document: Document) -> bool:
 
 
 def _discloses(session: Session, document: Document, *, brought: bool) -> bool:
-    if getattr(document, "classification", None):
+    if document.classification is not None:
         return False
     entry = ledgers.LedgerEntry
     rows = session.scalars(
@@ -362,13 +362,27 @@ def _of_pdf(session: Session, content: bytes, asked: str | None, at: datetime) -
         if changes:
             source = register.get(session, revision.document_id)
             return Brought("altered", found, _standing(session, source), revision.seq, changes=tuple(changes))
+    document = register.get(session, revision.document_id)
     return Brought(
         "exact",
         shown,
-        _standing(session, register.get(session, revision.document_id), brought=True),
+        _standing(session, document, brought=True),
         revision.seq,
         current=revision.superseded_at is None,
+        later=_after(document, given, 0 if given else revision.pdf_outcomes or 0),
     )
+
+
+def _after(document: Document, given: set[str], count: int) -> tuple[str, ...]:
+    """Labels of the signatures that a PDF lacks: those whose CMS is not in it, or in one without any all after the first ``count``."""
+    acts = sorted(
+        (slot.signature.id, slot.label, slot.signature.cms_digest)
+        for slot in document.slots
+        if slot.signature is not None and slot.signature.outcome == "已签"
+    )
+    if given:
+        return tuple(label for _, label, digest in acts if digest is not None and digest not in given)
+    return tuple(label for _, label, _ in acts[count:])
 
 
 def _revision(session: Session, condition: ColumnElement[bool], asked: str | None) -> Revision | None:

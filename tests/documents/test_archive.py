@@ -164,10 +164,12 @@ def house(archived: Archived) -> SigningKey:
 def test_an_archive_is_sound_and_holds_everything(archived: Archived) -> None:
     found = check(archived.content, archived.trusted)
     assert found.problems == [] and found.valid and found.vouched
-    assert (found.instances, found.documents, found.signatures) == (3, 1, 2)
+    assert (found.instances, found.documents, found.signatures) == (3, 1, 3), (
+        "both revisions' and the finished PDF's"
+    )
     manifest = json.loads(archived.parts["manifest.json"])
     kinds = {file["kind"] for file in manifest["files"].values()}
-    assert {"diagram", "form", "template", "document", "signature", "handwriting", "picture"} <= kinds
+    assert {"diagram", "form", "template", "document", "pdf", "signature", "handwriting", "picture"} <= kinds
     assert {"events", "checkpoint", "certificate", "facts"} <= kinds
     assert manifest["files"].keys() == archived.parts.keys() - {"manifest.json", "manifest.sig"}
     assert len(found.unsealed) == 1, "the child that went on after the last checkpoint"

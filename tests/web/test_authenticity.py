@@ -298,9 +298,13 @@ def test_a_pdf_is_known_by_its_bytes(issue: Issue, sign: Sign, visit: Visit, dat
     sign(letter, "recipient")
     pdf = b"%PDF-1.7\n% made of the letter\n%%EOF"
     with database.write() as session:
-        revisions.set_pdf(session, register.get(session, letter).revision.id, pdf=pdf, page_count=1, at=NOW)
+        seen = register.get(session, letter).revision.id
+        revisions.set_pdf(session, seen, pdf=pdf, page_count=1, outcomes=2, at=NOW)
     assert "与登记簿里的原件逐字节一致" in bring(stranger, pdf, f"/v/{A}", "责任书.pdf")
     assert "不能确认" in bring(stranger, pdf + b"\n", f"/v/{A}", "责任书.pdf")
+    with database.write() as session:
+        revisions.set_pdf(session, seen, pdf=pdf, page_count=1, outcomes=1, at=NOW)
+    assert "责任人 签署之前的样子" in bring(stranger, pdf, f"/v/{A}", "责任书.pdf")
 
 
 def test_strangers_learn_no_title_of_what_is_classified_or_disclosed_to_the_branch(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from io import BytesIO
 
 import pytest
 
 from engine import ProcessEngine
+from engine.archive_verification import verify
 from tests.engine.drawing import catch, defines, draw, end, extensions, named, ours, path, start
 from tests.web.conftest import Visit, Visitor, World
 
@@ -148,3 +150,16 @@ def test_the_page_says_which_message_it_waits_for(engine: ProcessEngine, world: 
     member = visit("suxiaoman")
     member.get(f"/instances/{waiting}")
     assert "等待消息“批复”（2026-7）。" in words(member) and "等待约定的时间" not in words(member)
+
+
+def test_the_archive_is_taken_from_the_page_by_whoever_takes_part(
+    engine: ProcessEngine, visit: Visit, world: World, instance: int
+) -> None:
+    engine.create_authority()
+    member, other = visit("suxiaoman"), visit("dingyifan")
+    member.get(f"/instances/{instance}")
+    assert "导出归档包" in member.page
+    taken = member.post(f"/instances/{instance}/archive")
+    assert taken.headers["Content-Disposition"] == f"attachment; filename=lvze-{instance}.zip"
+    assert verify(BytesIO(taken.data)).valid
+    assert other.post(f"/instances/{instance}/archive").status_code == 404
