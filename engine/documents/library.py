@@ -92,7 +92,7 @@ def upload(
         session.add(template)
         session.flush()
     version = TemplateVersion(
-        template_id=template.id,
+        template=template,
         number=template.latest.number + 1 if template.versions else 1,
         digest=blobs.put(session, content, DOCX, at),
         uploaded_at=at,
@@ -102,7 +102,7 @@ def upload(
     )
     session.add(version)
     session.flush()
-    session.refresh(template)
+    session.refresh(template, ["versions"])
     return version, True
 
 
