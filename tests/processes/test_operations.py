@@ -43,10 +43,12 @@ def operation(world: World, session: Session) -> Operation:
     templates = {path.name: path.read_bytes() for path in DOC_TEMPLATES.glob("*.docx")}
     with world.opening() as engine:
         settings: Settings = engine.settings
+        renderer = engine._runtime.renderer  # the tests' own, which outlives the engine
     made = SimpleNamespace(
         session=session,
         at=MORNING,
         settings=settings,
+        renderer=renderer,
         loaded=SimpleNamespace(templates=templates, ledgers={}),
         instance=SimpleNamespace(id=None),
         prepared=None,
