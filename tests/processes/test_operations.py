@@ -50,7 +50,7 @@ def operation(world: World, session: Session) -> Operation:
         settings=settings,
         renderer=renderer,
         loaded=SimpleNamespace(templates=templates, ledgers={}),
-        instance=SimpleNamespace(id=None),
+        instance=SimpleNamespace(id=None, stream="instance:0", event_seq=0, started_by_id=None),
         prepared=None,
     )
     return cast(Operation, made)
