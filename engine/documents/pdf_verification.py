@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from asn1crypto import cms, core
 from cryptography.x509 import Certificate, load_der_x509_certificate
+from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget, StreamDecodeLimits
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.fields import enumerate_sig_fields
@@ -28,6 +29,12 @@ from engine.errors import Invalid
 
 MAX_BYTES = 60 * 1024 * 1024
 MAX_SIGNATURES, MAX_REVISIONS = 60, 300
+_MB = 1024 * 1024
+#: of what is unpacked: verification reads structure, never pictures or fonts
+_LIMITS = DecodeLimits(
+    per_stream=StreamDecodeLimits(max_output_size=32 * _MB),
+    document_budget=DocumentDecodeBudget(base_allowance=64 * _MB, max_ratio=20),
+)
 _DIGESTS = {"sha256", "sha384", "sha512"}
 
 
@@ -44,7 +51,7 @@ def verify(
         return Verification(False, [], [f"PDF 超过 {MAX_BYTES // 1024 // 1024} MB，不能验证。"])
     try:
         # Whatever a stranger's bytes do to a reader of PDF: they are no document then.
-        reader = PdfFileReader(io.BytesIO(content))
+        reader = PdfFileReader(io.BytesIO(content), decode_limits=_LIMITS)
         if reader.encrypted:
             return Verification(False, [], ["PDF 已加密，不能验证；请使用原始文件。"])
         if reader.xrefs.total_revisions > MAX_REVISIONS:
