@@ -282,6 +282,21 @@ def test_a_signature_that_the_register_does_not_hold_is_no_original(
     assert "登记簿里没有的签名" in bring(stranger, whole, f"/v/{A}")
 
 
+def test_an_original_whose_certificate_had_been_revoked_is_told_so(
+    issue: Issue, sign: Sign, visit: Visit, database: Database
+) -> None:
+    letter, stranger = issue(A), visit("")
+    sign(letter, "issuer")
+    sign(letter, "recipient")
+    with database.write() as session:
+        held = session.scalars(select(Certificate).where(Certificate.person_id.is_not(None))).first()
+        assert held is not None
+        held.revoked_at = NOW
+    said = bring(stranger, file(database, letter), f"/v/{A}")
+    assert "是原件，但签名不成立" in said and "签署时证书已被吊销" in said
+    assert "原件逐字节一致，签名全部有效" not in said
+
+
 def test_another_documents_file_is_told_to_be_that(
     issue: Issue, sign: Sign, visit: Visit, database: Database
 ) -> None:
