@@ -36,6 +36,8 @@ ON_FILES = (
     "archive_verification",
     "documents.fonts",
     "documents.ofd",
+    "documents.signed_data",
+    "documents.sm2",
     "documents.pdf",
     "documents.standard",
     "documents.templates",

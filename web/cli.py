@@ -34,7 +34,7 @@ from engine import (
     feel,
 )
 from engine.clock import SHANGHAI, local
-from engine.documents import fonts, imprint, ofd, standard, verification
+from engine.documents import fonts, imprint, ofd, signed_data, sm2, standard, verification
 from engine.documents.pdf import Renderer
 from engine.documents.signature_lines import insert_signature_lines
 from engine.documents.templates import Template
@@ -442,6 +442,24 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
         output.write_bytes(content)
         if pdf is not None:
             pdf.write_bytes(renderer.render(content).pdf)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="输出的文件夹。"
+)
+def gmt0010(file: Path, output: Path) -> None:
+    """把 .docx 中的 SM2 签名另存为 GM/T 0010 的签名数据（.p7s）和它签的内容（.xml），供国密工具核对。"""
+    found = list(signed_data.of_docx(file.read_bytes()))
+    if not found:
+        raise Refusal("文件中没有 SM2 签名。")
+    output.mkdir(parents=True, exist_ok=True)
+    for one in found:
+        stem = Path(one.part).stem
+        (output / f"{stem}.p7s").write_bytes(one.signed_data)
+        (output / f"{stem}.xml").write_bytes(one.content)
+    click.echo(f"已导出 {len(found)} 个签名。{sm2.LABEL}。")
 
 
 @main.command("ofd")

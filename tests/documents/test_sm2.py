@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from sqlalchemy.orm import Session
 
-from engine.documents import authority, keys, signing, sm2
+from engine.documents import authority, keys, signed_data, signing, sm2
 from engine.documents.package import read_package, write_package
 from engine.documents.signature_lines import line_id
 from engine.documents.verification import verify
@@ -24,6 +25,7 @@ from tests.documents import signers
 from tests.documents.signers import AT
 from tests.documents.stamping import openssl
 from tests.documents.test_authority import HOLDER, SECRET, opened
+from web.cli import main
 
 IDENTITY = ("-pkeyopt", f"distid:{sm2.IDENTITY.decode()}")
 
@@ -130,3 +132,39 @@ def test_without_the_library_the_way_to_it_is_told(
 def test_no_authority_no_certificate(session: Session) -> None:
     with pytest.raises(NotFound):
         authority.issue(session, **HOLDER, at=AT)
+
+
+def test_the_signature_goes_out_as_signed_data(
+    key: keys.SigningKey, session: Session, tmp_path: Path
+) -> None:
+    docx = signing.assemble(signers.letter(), [signers.part("recipient"), part(key)])
+    (found,) = signed_data.of_docx(docx)
+    assert found.part == "_xmlsignatures/sig2.xml" and signed_data.verify(found.content, found.signed_data)
+    assert not signed_data.verify(found.content + b" ", found.signed_data)
+    assert not signed_data.verify(found.content, b"\x30\x00")
+    (tmp_path / "data.p7s").write_bytes(found.signed_data)
+    shown = openssl("asn1parse", "-inform", "DER", "-in", tmp_path / "data.p7s").decode()
+    for expected in ("1.2.156.10197.6.1.4.2.2", "1.2.156.10197.6.1.4.2.1", ":sm3", "1.2.156.10197.1.301.1"):
+        assert expected in shown, expected
+    # openssl finds signature and certificate in it by their places, and the signature right.
+    value = [line for line in shown.splitlines() if "OCTET STRING" in line][-1]
+    offset = int(value.partition(":")[0])
+    cut = openssl("asn1parse", "-inform", "DER", "-in", tmp_path / "data.p7s", "-strparse", str(offset))
+    assert b"SEQUENCE" in cut
+    header = int(value.partition("hl=")[2].partition(" ")[0])
+    length = int(value.partition("l=")[2].partition("l=")[2].partition("prim")[0])
+    (tmp_path / "value").write_bytes(found.signed_data[offset + header : offset + header + length])
+    (tmp_path / "content").write_bytes(found.content)
+    (tmp_path / "held.pem").write_bytes(key.certificate.public_bytes(Encoding.PEM))
+    openssl("x509", "-in", tmp_path / "held.pem", "-pubkey", "-noout", "-out", tmp_path / "held.pub")
+    check = ("pkeyutl", "-verify", "-pubin", "-inkey", tmp_path / "held.pub", "-rawin", "-digest", "sm3")
+    said = openssl(*check, *IDENTITY, "-sigfile", tmp_path / "value", "-in", tmp_path / "content")
+    assert b"Verified Successfully" in said
+    (tmp_path / "letter.docx").write_bytes(docx)
+    done = CliRunner().invoke(main, ["gmt0010", str(tmp_path / "letter.docx"), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 0 and sm2.LABEL in done.output, done.output
+    assert (tmp_path / "out/sig2.p7s").read_bytes() == found.signed_data
+    assert (tmp_path / "out/sig2.xml").read_bytes() == found.content
+    (tmp_path / "none.docx").write_bytes(signers.signed("issuer"))
+    none = CliRunner().invoke(main, ["gmt0010", str(tmp_path / "none.docx"), "-o", str(tmp_path / "out")])
+    assert none.exit_code == 1 and "没有 SM2 签名" in none.output
