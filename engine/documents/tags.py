@@ -71,8 +71,9 @@ def refuse(message: str, tag: Tag | None = None, place: str = "") -> NoReturn:
     raise Invalid("template-syntax", f"{message}{where}", place=place, tag=text)
 
 
-def read(name: str, root: etree._Element) -> tuple[list[Tag], str]:
-    """A part's tags in the order of the text, and its source for Jinja; ``root`` is rearranged.
+def read(name: str, root: etree._Element) -> tuple[list[Tag], str, dict[int, Tag]]:
+    """A part's tags in the order of the text; its source for Jinja, in which each has a line to itself; and the tags by line.
+    ``root`` is rearranged.
 
     :raises Invalid: ``template-syntax``
     """
@@ -102,8 +103,16 @@ def read(name: str, root: etree._Element) -> tuple[list[Tag], str]:
     pieces = _SIGN.split(text)
     if any(opener in piece for piece in pieces[::2] for opener in _CLOSERS):
         refuse("模板标签只能写在正文文字里。", place=part_name(name))
-    pieces[1::2] = [extra[int(number)] for number in pieces[1::2]]
-    return tags, "".join(pieces)
+    lines, line, source = dict[int, Tag](), 1, [pieces[0]]
+    for sign, after in zip(pieces[1::2], pieces[2::2], strict=True):
+        number = int(sign)
+        line += source[-1].count("\n")
+        made = extra[number]
+        if number < len(tags) and made:
+            made, line = f"{made[:2]}\n{made[2:]}", line + 1
+            lines[line] = tags[number]
+        source += [made, after]
+    return tags, "".join(source), lines
 
 
 def skeleton(tags: Iterable[Tag]) -> str:

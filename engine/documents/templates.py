@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
@@ -63,17 +65,17 @@ class Template:
         parts = screen(read_package(content))
         self.digest = sha256(content).hexdigest()
         self._static: dict[str, bytes] = {}
-        self._filled: list[tuple[str, Any]] = []
+        self._filled: list[tuple[str, Any, dict[int, Tag]]] = []
         reader, slots, count = FieldReader(), dict[tuple[str, str], None](), 0
         for name, part in parts.items():
             root = parse_xml(part) if _TAGGED_PARTS.fullmatch(name) else None
-            found, source = ([], "") if root is None else _read(name, root, slots)
+            found, source, by_line = ([], "", {}) if root is None else _read(name, root, slots)
             count += len(found)
             if count > tags.MAX_TAGS:
                 raise Invalid("package-too-big", f"模板的标签超过 {tags.MAX_TAGS} 个，请分成几个模板。")
             if found:
                 reader.read(_checked(found), found)
-                self._filled.append((name, _compiled(source)))
+                self._filled.append((name, _compiled(source), by_line))
             else:
                 self._static[name] = part
         self.size = 4 * sum(map(len, parts.values()))  # about what it takes in memory
@@ -97,18 +99,47 @@ class Template:
         budget, inserts = _Budget(), Inserts(files)
         values = budget.clean(data, "")
         parts, size, marks = dict(self._static), 0, 0
-        for name, compiled in self._filled:
+        for name, compiled, by_line in self._filled:
             inserts.part, pieces = name, []
-            for piece in compiled.generate(values, _inserts=inserts, _budget=budget):
-                budget.check_time()
-                size += len(piece)
-                marks += piece.count("<")
-                if size > MAX_OUTPUT or marks > MAX_MARKS:
-                    raise Invalid("document-too-big", "填写后的文件过大，请减少内容。")
-                pieces.append(piece)
+            with _placed(by_line):
+                for piece in compiled.generate(values, _inserts=inserts, _budget=budget):
+                    budget.check_time()
+                    size += len(piece)
+                    marks += piece.count("<")
+                    if size > MAX_OUTPUT or marks > MAX_MARKS:
+                        raise Invalid("document-too-big", "填写后的文件过大，请减少内容。")
+                    pieces.append(piece)
             parts[name] = _whole("".join(pieces).encode())
         inserts.finish(parts)
         return write_package(parts)
+
+
+@contextmanager
+def _placed(by_line: Mapping[int, Tag]) -> Iterator[None]:
+    """A value that does not fit its tag is told with the tag and its place; a field that is missing names itself.
+
+    :raises Invalid: ``bad-value``
+    """
+    try:
+        yield
+    except Invalid as error:
+        tag = _tag_of(error, by_line)
+        if tag is None or error.code != "bad-value" or "tag" in error.details:
+            raise
+        message = f"{error}位置：{tag.place}，标签 {tag.text}。"
+        raise Invalid(error.code, message, error.errors, place=tag.place, tag=tag.text) from error
+    except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError) as error:
+        tag = _tag_of(error, by_line)
+        where = f"位置：{tag.place}，标签 {tag.text}。" if tag else ""
+        message = f"所给的值不能这样填写，文件没有生成。{where}"
+        raise Invalid("bad-value", message, place=tag and tag.place, tag=tag and tag.text) from error
+
+
+def _tag_of(error: Exception, by_line: Mapping[int, Tag]) -> Tag | None:
+    """Jinja puts the lines of its source into the trace."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == "<template>"]
+    return by_line.get(lines[-1] or 0) if lines else None
 
 
 _kept: OrderedDict[str, tuple[Template, int]] = OrderedDict()
@@ -136,7 +167,9 @@ def places_in(docx: bytes) -> list[str]:
     return [slot for _, slot in dict.fromkeys(_MARKER.findall(text))]
 
 
-def _read(name: str, root: etree._Element, slots: dict[tuple[str, str], None]) -> tuple[list[Tag], str]:
+def _read(
+    name: str, root: etree._Element, slots: dict[tuple[str, str], None]
+) -> tuple[list[Tag], str, dict[int, Tag]]:
     for paragraph in paragraphs(name, root):
         slots |= dict.fromkeys(_MARKER.findall(paragraph.text))
     return tags.read(name, root)

@@ -729,6 +729,27 @@ def last_paragraph(parts: dict[str, bytes], code: str) -> None:
     parts["word/document.xml"] = head + f'<w:fldSimple w:instr="{code}"/></w:p>'.encode() + tail
 
 
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        ("{{ x|num_cn }}", "文字"),
+        ("{{ x|日期 }}", 5),
+        ("{{ x|大写金额 }}", -1),
+        ("{{ x|图片 }}", b"x"),
+        ("{{ x|round('a') }}", 1.5),
+        ("{{ x|join(3) }}", [1, 2]),
+        ("{{ x|分组 }}", [{}]),
+        ("{% if x > 3 %}{% endif %}", "文字"),
+        ("{% for a in x %}{% endfor %}", 5),
+    ],
+)
+def test_a_value_that_does_not_fit_its_tag_is_told_with_the_place(tag: str, value: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        filled("甲", f"乙{tag}", x=value)
+    assert caught.value.code == "bad-value"
+    assert "正文第 2 段" in str(caught.value) and tag.partition("%}")[0] in str(caught.value)
+
+
 # ---- hostile files
 
 
