@@ -7,10 +7,11 @@ an overdue place leaves none.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import String, cast, exists, insert, literal, select
@@ -25,7 +26,7 @@ from engine.documents.register import Document
 from engine.documents.revisions import Revision
 from engine.documents.signature_lines import line_id
 from engine.documents.slots import Signature, SignatureSlot
-from engine.errors import Conflict
+from engine.errors import Conflict, LvzeError
 from engine.jobs import Job
 from engine.pki import KeyKind
 from engine.runtime import Runtime
@@ -34,8 +35,13 @@ if TYPE_CHECKING:
     from engine.documents.pades import Field
     from engine.documents.pdf import Rendered
 
+logger = logging.getLogger("lvze.jobs")
+
 #: keys that readers of PDF can check; a holder of an SM2 key signs PDFs with another of his
 KINDS: tuple[KeyKind, ...] = ("RSA", "ECDSA")
+#: after errors of the time stamp server the job waits so long: nobody has to see to it
+AGAIN = timedelta(minutes=5)
+AWAY = frozenset({"unreachable", "too-large", "time-stamp"})
 # Job and diagram may ask for the same PDF at once: the second one finds it made.
 _making = [threading.Lock() for _ in range(64)]
 
@@ -80,7 +86,8 @@ def enqueue(session: Session, revision_ids: Iterable[int], at: datetime) -> None
 
 
 def run(runtime: Runtime, job: Job, at: datetime) -> None:
-    """The job: renders, signs and keeps, unless a place is open again or somebody has done it."""
+    """The job: renders, signs and keeps, unless a place is open again or somebody has done it. It waits while the time stamp server
+    is away; until then readers have the preview."""
     with runtime.database.read() as session:
         revision = session.get_one(Revision, job.payload)
         document = register.get(session, revision.document_id)
@@ -90,8 +97,16 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
             and all(slot.signature is not None for slot in document.slots)
         )
     if wanted:
-        with jobs.renewing(runtime.database, job):
-            finish(runtime, document.id, at)
+        try:
+            with jobs.renewing(runtime.database, job):
+                finish(runtime, document.id, at)
+        except LvzeError as error:
+            if error.code not in AWAY:
+                raise
+            logger.warning("the PDF of document %s waits for its time stamps: %s", document.id, error)
+            with runtime.database.write() as session:
+                jobs.park(session, job, until=at + AGAIN)
+            return
     with runtime.database.write() as session:
         jobs.finish(session, job)
 

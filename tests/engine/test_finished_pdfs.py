@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -261,6 +261,23 @@ def test_whose_certificate_was_revoked_signs_with_a_new_one(desk: Desk, clock: S
     desk.engine.run_jobs()
     found = desk.engine.verify(desk.pdf())
     assert found.valid and found.signatures[0].signed_at == NOW + timedelta(hours=1)
+
+
+def test_the_job_waits_for_a_time_stamp_server_that_is_away(
+    desk: Desk, settings: Settings, clock: SettableClock
+) -> None:
+    away = ProcessEngine(replace(settings, tsa_url="http://127.0.0.1:9/tsa"), clock)
+    try:
+        desk.overdue("issuer_seal", "recipient_seal", "recipient")
+        desk.sign("issuer", desk.world.secretary)
+        assert away.run_jobs() == 1
+    finally:
+        away.close()
+    (job,) = desk.jobs()
+    assert (job.due_at, job.incident_at, job.attempts) == (NOW + finished_pdfs.AGAIN, None, 0)
+    assert desk.engine.run_jobs() == 0 and desk.read().pdf_digest is None
+    clock.set(NOW + finished_pdfs.AGAIN)
+    assert desk.engine.run_jobs() == 1 and desk.read().pdf_digest is not None
 
 
 def test_of_two_last_signers_at_once_one_enqueues_the_job(desk: Desk) -> None:
