@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-import subprocess
 from datetime import date
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -17,72 +15,16 @@ from engine.documents.package import parse_xml, read_package, write_package
 from engine.documents.signature_lines import line_id
 from engine.documents.signing import Picture, assemble, signature_part
 from tests.documents import signers
+from tests.documents.office import Office
 from tests.processes.conftest import World, prepared, renderer, world  # noqa: F401 (fixtures)
 from tests.processes.test_responsibility_letter import SEEN, begin, issue
 
-# LibreOffice's own Basic asks its own signature service: no bridge to Python is needed.
-LIBRARIES = """<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE library:libraries PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "libraries.dtd">
-<library:libraries xmlns:library="http://openoffice.org/2000/library" xmlns:xlink="http://www.w3.org/1999/xlink">
- <library:library library:name="Standard" xlink:href="$(USER)/basic/Standard/script.xlb/" xlink:type="simple"
-  library:link="false"/>
-</library:libraries>"""
-LIBRARY = """<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE library:library PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "library.dtd">
-<library:library xmlns:library="http://openoffice.org/2000/library" library:name="Standard" library:readonly="false"
- library:passwordprotected="false"><library:element library:name="Verify"/></library:library>"""
-MODULE = """<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE script:module PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "module.dtd">
-<script:module xmlns:script="http://openoffice.org/2000/script" script:name="Verify" script:language="StarBasic">
-Sub Main(source As String, report As String)
-  Dim format(0) As New com.sun.star.beans.PropertyValue
-  format(0).Name = "StorageFormat"
-  format(0).Value = "ZipFormat"
-  factory = createUnoService("com.sun.star.embed.StorageFactory")
-  storage = factory.createInstanceWithArguments(Array(ConvertToURL(source), 1, format()))
-  service = com.sun.star.security.DocumentDigitalSignatures.createWithVersion("1.2")
-  found = service.verifyDocumentContentSignatures(storage, Nothing)
-  file = FreeFile
-  Open report For Output As #file
-  For i = LBound(found) To UBound(found)
-    Print #file, CStr(found(i).SignatureIsValid) &amp; ";" &amp; found(i).Signer.SubjectName &amp; ";" &amp; found(i).SignatureLineId
-  Next
-  Close #file
-End Sub
-</script:module>"""
 
-
-class Office:
-    """LibreOffice with a profile of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.run("--terminate_after_init")  # the first start makes a profile and would write over the macro
-        basic = folder / "profile/user/basic"
-        (basic / "Standard").mkdir(parents=True, exist_ok=True)
-        (basic / "script.xlc").write_text(LIBRARIES)
-        (basic / "Standard/script.xlb").write_text(LIBRARY)
-        (basic / "Standard/Verify.xba").write_text(MODULE)
-
-    def run(self, *arguments: str) -> None:
-        profile = f"-env:UserInstallation=file://{self.folder}/profile"
-        subprocess.run(
-            ["soffice", "--headless", profile, *arguments], capture_output=True, timeout=150, check=True
-        )
-
-    def verify(self, docx: bytes) -> list[list[str]]:
-        """[valid, signer, line id] of every signature."""
-        source, report = self.folder / "source.docx", self.folder / "report.txt"
-        source.write_bytes(docx)
-        report.unlink(missing_ok=True)
-        self.run(f'macro:///Standard.Verify.Main("{source}","{report}")')
-        return [line.split(";") for line in report.read_text().splitlines()]
-
-    def last_page(self, docx: bytes) -> Image.Image:
-        (self.folder / "shown.docx").write_bytes(docx)
-        self.run("--convert-to", "pdf", "--outdir", str(self.folder), str(self.folder / "shown.docx"))
-        pictures = pages.page_pictures((self.folder / "shown.pdf").read_bytes(), dpi=60)
-        return Image.open(io.BytesIO(pictures[-1])).convert("RGB")
+def last_page(office: Office, docx: bytes) -> Image.Image:
+    (office.folder / "shown.docx").write_bytes(docx)
+    office.run("--convert-to", "pdf", "--outdir", str(office.folder), str(office.folder / "shown.docx"))
+    pictures = pages.page_pictures((office.folder / "shown.pdf").read_bytes(), dpi=60)
+    return Image.open(io.BytesIO(pictures[-1])).convert("RGB")
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +57,13 @@ def _ink(page: Image.Image) -> tuple[int, int, int, int]:
 
 
 def test_libreoffice_shows_each_handwriting_and_the_seal_once_signed(office: Office) -> None:
-    assert _ink(office.last_page(signers.letter())) == (0, 0, 0, 0), "something shows before anybody signed"
-    left, right, *red = _ink(office.last_page(signers.signed("issuer")))
+    assert _ink(last_page(office, signers.letter())) == (0, 0, 0, 0), "something shows before anybody signed"
+    left, right, *red = _ink(last_page(office, signers.signed("issuer")))
     assert left > 20 and right == 0 and red == [0, 0]
-    left, right, *red = _ink(office.last_page(signers.signed("issuer", "recipient")))
+    left, right, *red = _ink(last_page(office, signers.signed("issuer", "recipient")))
     assert left > 20 and right > 20 and red == [0, 0]
     sealed = assemble(signers.letter(), [signers.part("issuer_seal", picture="plain")])
-    left, right, *red = _ink(office.last_page(sealed))
+    left, right, *red = _ink(last_page(office, sealed))
     assert left == right == 0 and red[0] > 100 and red[1] == 0
 
 
@@ -137,7 +79,7 @@ def test_libreoffice_shows_both_secretaries_of_a_sealed_letter_in_whatever_order
 ) -> None:
     whole = signers.signed(*order)
     assert [valid for valid, _, _ in office.verify(whole)] == ["True"] * 4
-    left, right, *red = _ink(office.last_page(whole))
+    left, right, *red = _ink(last_page(office, whole))
     assert left > 20 and right > 20
     assert red == [0, 0], "a cross"  # the seals are not shown here: docs/decisions/008
 
@@ -147,7 +89,7 @@ def test_libreoffice_shows_three_handwritings(office: Office) -> None:
     parts = read_package(signers.letter())
     parts["word/document.xml"] = _as_signature(parts["word/document.xml"], "issuer_seal")
     base = signing.base_package(write_package(parts))
-    assert _ink(office.last_page(base)) == (0, 0, 0, 0)
+    assert _ink(last_page(office, base)) == (0, 0, 0, 0)
     ways: dict[str, Picture] = {"issuer": "plain", "recipient": "plain", "issuer_seal": "named"}
     signed = []
     for seed, (slot, way) in enumerate(ways.items()):
@@ -167,7 +109,7 @@ def test_libreoffice_shows_three_handwritings(office: Office) -> None:
         )
     two, three = (assemble(base, signed[:count]) for count in (2, 3))
     assert [valid for valid, _, _ in office.verify(three)] == ["True"] * 3
-    (left, right, *_), (more, same, *red) = (_ink(office.last_page(whole)) for whole in (two, three))
+    (left, right, *_), (more, same, *red) = (_ink(last_page(office, whole)) for whole in (two, three))
     assert left > 20 and more > 1.5 * left and same == right > 20 and red == [0, 0]
 
 
@@ -202,5 +144,5 @@ def test_libreoffice_shows_both_secretaries_of_letters_down_to_the_third_level(
         with world.session() as session:
             whole = register.package(session, register.get(session, letter.id))
         assert [valid for valid, _, _ in office.verify(whole)] == ["True"] * len(letter.slots)
-        left, right, *red = _ink(office.last_page(whole))
+        left, right, *red = _ink(last_page(office, whole))
         assert left > 20 and right > 20 and red == [0, 0]

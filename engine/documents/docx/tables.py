@@ -155,11 +155,21 @@ class Table:
 
         top = "none" if cell.merged else line("top", "insideH", outside=index == 0)
         bottom = "none" if cell.goes_on else line("bottom", "insideH", outside=index == count - 1)
+        around = {
+            "left": line("left", "insideV", outside=cell.column == 0),
+            "right": line("right", "insideV", outside=ends),
+        }
+        for (
+            side,
+            drawn,
+        ) in around.items():  # Word draws lines into the margins, CSS takes room for its half of them
+            padding |= {
+                side: max(0.0, padding[side] - (0 if drawn == "none" else float(drawn.split("pt")[0]) / 2))
+            }
         css = (
             f"padding:{' '.join(f'{padding[side]:g}pt' for side in _SIDES)};"
             f"vertical-align:{cell.align};border-top:{top};border-bottom:{bottom};"
-            f"border-left:{line('left', 'insideV', outside=cell.column == 0)};"
-            f"border-right:{line('right', 'insideV', outside=ends)}"
+            f"border-left:{around['left']};border-right:{around['right']}"
         )
         if cell.fill:
             css += f";background:{cell.fill}"
