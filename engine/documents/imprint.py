@@ -29,8 +29,8 @@ _DOCUMENT = "word/document.xml"
 _EMPTY_FOOTER = "word/footer-none.xml"
 _EMPTY_FOOTER_ID = "rIdFooterNone"
 _FOOTER_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.footer+xml"
-# 函 fills one page as a rule, and its 版记 stands on the last one whichever that is (10.1).
-_WHICHEVER = {"信函"}
+# A 函 has its 版记 on the last page whichever that is (10.1). Its mark's style tells: a base package has no properties.
+_LETTER = "GWMarkLetter"
 
 
 def placed(docx: bytes, render: Callable[[bytes], Rendered]) -> bytes:
@@ -42,7 +42,8 @@ def placed(docx: bytes, render: Callable[[bytes], Rendered]) -> bytes:
     parts = read_package(docx)
     document = parse_xml(parts[_DOCUMENT])
     table = _imprint(document)
-    if table is None or _profile(parts) in _WHICHEVER:
+    styles = {style.get(f"{W}val") for style in document.iter(f"{W}pStyle")}
+    if table is None or _LETTER in styles:
         return docx
     rendered = render(docx)
     number = list(document.iter(f"{W}tbl")).index(table)
@@ -66,12 +67,6 @@ def _imprint(document: etree._Element) -> etree._Element | None:
         if place is not None and place.get(f"{W}tblpYSpec") == "bottom" and "GWImprint" in styles:
             return table
     return None
-
-
-def _profile(parts: dict[str, bytes]) -> str:
-    core = parts.get("docProps/core.xml")
-    found = parse_xml(core).find("{*}category") if core else None
-    return (found.text or "") if found is not None else ""
 
 
 def _last_page_of_text(document: etree._Element, table: etree._Element, rendered: Rendered) -> int:

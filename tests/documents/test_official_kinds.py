@@ -14,6 +14,7 @@ import pytest
 from PIL import ImageChops
 from pypdfium2 import raw
 
+from engine.documents import imprint
 from engine.documents.pdf import Rendered, Renderer
 from engine.documents.signature_lines import Line, insert_signature_lines, line_id
 from engine.documents.templates import Template
@@ -465,6 +466,11 @@ def test_letter_names_copies_at_the_foot_without_lines(printed: Printed) -> None
     assert not any(TOP + 20 < rule.top < BOTTOM for rule in page.rules(1)) and "印发" not in "".join(
         line.text for line in page.lines(1)
     )
+
+
+def test_letter_keeps_its_imprint_on_its_last_page_whichever_that_is(printed: Printed) -> None:
+    docx = insert_signature_lines(printed("函").docx, [Line("seal")])
+    assert imprint.placed(docx, lambda _: pytest.fail("there is nothing to measure")) == docx
 
 
 def test_letter_stacks_its_secrecy_at_the_left_of_the_number(printed: Printed) -> None:
