@@ -116,9 +116,14 @@ def require_document(session: Session, document: Document, person_id: int, on: d
     if session.execute(shown.limit(1)).first() is not None:
         return
     offices = {holding.unit_id for holding in posts.held_by(session, person_id, on)}
-    if offices & {document.unit_id, *(slot.unit_id for slot in document.slots)} or any(
-        slot.signature is not None and slot.signature.person_id == person_id for slot in document.slots
-    ):
+    if offices & {document.unit_id, *(slot.unit_id for slot in document.slots)}:
+        return
+    signed = (  # void or not: he sees what became of it
+        select(Signature.id)
+        .join(SignatureSlot, SignatureSlot.id == Signature.slot_id)
+        .where(SignatureSlot.document_id == document.id, Signature.person_id == person_id)
+    )
+    if session.execute(signed.limit(1)).first() is not None:
         return
     instance = (
         session.get(ProcessInstance, document.instance_id) if document.instance_id is not None else None
