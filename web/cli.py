@@ -449,7 +449,7 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
 @click.option(
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="输出的文件夹。"
 )
-def gmt0010(file: Path, output: Path) -> None:
+def gmt(file: Path, output: Path) -> None:
     """把 .docx 中的 SM2 签名另存为 GM/T 0010 的签名数据（.p7s）和它签的内容（.xml），供国密工具核对。"""
     found = list(signed_data.of_docx(file.read_bytes()))
     if not found:

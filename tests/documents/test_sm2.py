@@ -161,10 +161,10 @@ def test_the_signature_goes_out_as_signed_data(
     said = openssl(*check, *IDENTITY, "-sigfile", tmp_path / "value", "-in", tmp_path / "content")
     assert b"Verified Successfully" in said
     (tmp_path / "letter.docx").write_bytes(docx)
-    done = CliRunner().invoke(main, ["gmt0010", str(tmp_path / "letter.docx"), "-o", str(tmp_path / "out")])
+    done = CliRunner().invoke(main, ["gmt", str(tmp_path / "letter.docx"), "-o", str(tmp_path / "out")])
     assert done.exit_code == 0 and sm2.LABEL in done.output, done.output
     assert (tmp_path / "out/sig2.p7s").read_bytes() == found.signed_data
     assert (tmp_path / "out/sig2.xml").read_bytes() == found.content
     (tmp_path / "none.docx").write_bytes(signers.signed("issuer"))
-    none = CliRunner().invoke(main, ["gmt0010", str(tmp_path / "none.docx"), "-o", str(tmp_path / "out")])
+    none = CliRunner().invoke(main, ["gmt", str(tmp_path / "none.docx"), "-o", str(tmp_path / "out")])
     assert none.exit_code == 1 and "没有 SM2 签名" in none.output
