@@ -39,11 +39,11 @@ class _Shared(Renderer):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def renderer() -> Iterator[None]:
+def renderer() -> Iterator[Renderer]:
     shared = _Shared()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("engine.process_engine.Renderer", lambda: shared)
-        yield
+        yield shared
     Renderer.close(shared)
 
 

@@ -8,13 +8,24 @@ from sqlalchemy import select
 
 from engine import ProcessEngine, SettableClock, Settings
 from engine.database import Database
-from engine.documents import verification
+from engine.documents import standard, verification
+from engine.documents.pdf import Renderer
 from engine.history import Event
 from tests.processes.conftest import MORNING, ORGANISATION, prepare
 from web.play import play
 
+OFFICIAL, HUNG = ("关于印发", "关于表彰"), ("承诺监督牌", "荣誉证书")
 
-def test_the_play_writes_every_document_signed(tmp_path: Path) -> None:
+
+def profile(name: str) -> str:
+    if any(kind in name for kind in HUNG):
+        return "牌证"
+    return "法定公文" if any(kind in name for kind in OFFICIAL) and "审批单" not in name else "其他文书"
+
+
+def test_the_play_writes_every_document_signed_and_as_the_standard_wants_it(
+    tmp_path: Path, renderer: Renderer
+) -> None:
     clock = SettableClock(MORNING)
     engine = ProcessEngine(Settings.from_environment({"LVZE_HOME": str(tmp_path / "home")}), clock)
     prepare(engine)
@@ -39,3 +50,12 @@ def test_the_play_writes_every_document_signed(tmp_path: Path) -> None:
     assert all(verification.verify(path.read_bytes()).valid for path in docx if path not in unsigned)
     assert all(path.read_bytes().startswith(b"%PDF-") for path in written if path.suffix == ".pdf")
     assert any("三级之下" in sentence for sentence in said)
+    firsts = {next(path for path in docx if kind in path.name) for kind in kinds}
+    for path in docx:
+        content, official = path.read_bytes(), profile(path.name) == "法定公文"
+        assert standard.profile_of(content) == profile(path.name), path.name
+        # Of what is alike, one is laid out.
+        found = standard.check(
+            content, layout=renderer.render(content) if official or path in firsts else None
+        )
+        assert [(one.clause, one.place, one.found, one.wanted) for one in found] == [], path.name

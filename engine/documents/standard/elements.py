@@ -141,14 +141,18 @@ def loose_level(text: str) -> Element | None:
     return next((level for level, pattern in LOOSE if re.match(pattern, text)), None)
 
 
+def of_house(manuscript: Manuscript) -> bool:
+    """It was made from a template of ours."""
+    return any(known(paragraph) for paragraph in manuscript.paragraphs)
+
+
 def recognise(manuscript: Manuscript) -> dict[int, Element]:
     """Index of paragraph -> element; paragraphs that are none are left out."""
     found = {}
-    house = any(known(p) in _STYLES for p in manuscript.paragraphs)
     for paragraph in manuscript.paragraphs:
         if not paragraph.blank and (element := _by_style(paragraph)) is not None:
             found[paragraph.index] = element
-    if not house:
+    if not of_house(manuscript):
         found |= _by_text(manuscript)
     else:
         _strangers(manuscript, found)
@@ -301,7 +305,7 @@ class _Clerk:
 
 
 def detect(manuscript: Manuscript, elements: Mapping[int, Element]) -> Profile:
-    """The profile of a file that names none."""
+    """The profile of a file that names none: what was signed names none any more."""
     found = set(elements.values())
     marks = [p.words for p in manuscript.paragraphs if elements.get(p.index) in MARKS]
     if Element.MINUTES_MARK in found:
@@ -310,6 +314,9 @@ def detect(manuscript: Manuscript, elements: Mapping[int, Element]) -> Profile:
         return Profile.LETTER
     if marks or Element.NUMBER in found or found & set(IMPRINT):
         return Profile.OFFICIAL
+    if of_house(manuscript):  # where ours is official, its head says so
+        hung = not found and all(section.landscape for section in manuscript.sections)
+        return Profile.PLATE if hung else Profile.OTHER
     titles = [p.words for p in manuscript.paragraphs if elements.get(p.index) is Element.TITLE]
     if Element.ADDRESSEES in found and titles and _TITLE.search(titles[-1]):
         return Profile.OFFICIAL
