@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from engine.documents import authority, signing, verification
+from engine.documents import authority, pades, signing, verification
 from engine.documents.handwriting import Handwriting
 from engine.documents.pdf import Renderer
 from engine.documents.signature_lines import Line, insert_signature_lines, line_id
@@ -12,6 +14,7 @@ from engine.documents.templates import Template
 from tests.bench.ground import ground
 from tests.bench.report import Report, p50, p95, timed
 from tests.documents.samples import LETTER, template
+from tests.documents.stamping import stamping
 
 AT = datetime(2026, 3, 5, 1, 0, tzinfo=UTC)
 STROKES = [[[x, 40 + 30 * ((x // 20) % 2)] for x in range(10, 300, 4)] for _ in range(3)]
@@ -61,8 +64,18 @@ def run(report: Report) -> None:
     try:
         cold = timed(lambda: renderer.render(signed))
         measure("PDF", lambda: renderer.render(signed), cold=cold)
+        printed = renderer.render(signed)
     finally:
         renderer.close()
+    place = next(place for place in printed.places if place.key.startswith("line:"))
+    field = pades.Field("1", "颁发单位", key, "许长林", "党委书记", "责任书", AT, place)
+    with TemporaryDirectory() as folder, stamping(Path(folder)) as served:
+        server = served.server()
+        for name, given in (("B-B", None), ("B-LTA", server)):
+            made = pades.sign(printed.pdf, [field], server=given).pdf
+            measure(f"PAdES {name}", lambda given=given: pades.sign(printed.pdf, [field], server=given))
+            assert verification.verify(made, trusted=trusted).valid
+            measure(f"verify PAdES {name}", lambda made=made: verification.verify(made, trusted=trusted))
     report.table(
         f"Documents: 责任书, {len(signed) // 1024} KiB signed, {samples} each",
         ["", "cold ms", "p50 ms", "p95 ms"],
