@@ -211,6 +211,7 @@ def test_a_section_is_filled_through_the_year_and_survives_a_new_publication(
         "- 1",
         "name: x\ntitle: x\nkey: [a]\nfields: {a: {type: text}}\nextra: 1",
         "name: X y\ntitle: x\nkey: [a]\nfields: {a: {type: text}}",
+        "name: x\ntitle: x\nkey: [a]\nfields: {a: {type: text}}\nplaque: 监督牌.doc",
         "name: x\ntitle: x\nkey: []\nfields: {a: {type: text}}",
         "name: x\ntitle: x\nkey: [b]\nfields: {a: {type: text}}",
         "name: x\ntitle: x\nkey: [a]\nfields: {a: {type: blob}}",

@@ -8,7 +8,8 @@ import pytest
 
 from engine import Invalid, NotFound, Signing
 from engine.documents import register, verification
-from tests.processes.conftest import World
+from engine.errors import Refused
+from tests.processes.conftest import World, shipped
 
 KEY = "member_commitment"
 AREAS = ("思想政治", "履行岗位职责", "服务经济发展", "结对帮带帮扶", "廉政建设", "参加组织生活")
@@ -153,3 +154,11 @@ def test_the_plaque_is_issued_anew_when_what_it_discloses_changes(world: World) 
         assert engine.plaque(entry.id).startswith(b"%PDF-")
         engine.void_entry(entry.id, reason="党员调离", by=play.people["陆远帆"])
     assert [one.void_reason for one in world.documents("承诺监督牌")] == [None, "党员调离"]
+
+
+def test_a_plaque_without_its_template_is_not_deployed(world: World) -> None:
+    files = {name: content for name, content in shipped(KEY).items() if name != "承诺监督牌.docx"}
+    with world.opening() as engine:
+        assert [(one.rule, one.element) for one in engine.lint(files)] == [("references", "publish")]
+        with pytest.raises(Refused, match="承诺监督牌.docx"):
+            engine.deploy(files)
