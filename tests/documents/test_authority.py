@@ -367,3 +367,41 @@ def test_without_a_module_no_token_signs(session: Session) -> None:
     authority.create_authority(session, name="证书机构", passphrase=SECRET, at=AT)
     with pytest.raises(SettingsError, match="LVZE_PKCS11_MODULE"):
         authority.import_token(session, "x", "01", None, person_id=1, at=AT)
+
+
+def test_only_authorities_vouch_and_only_while_they_are_valid(session: Session) -> None:
+    root = authority.create_authority(session, name="证书机构", passphrase=SECRET, at=AT)
+    holder = authority.issue(session, **HOLDER, at=AT)
+    key = keys.generate("ECDSA")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "冒名者")]))
+        .issuer_name(holder.x509.subject)
+        .not_valid_before(AT - timedelta(days=1))
+        .not_valid_after(AT + timedelta(days=9))
+    )
+    forged = certificates.issue(builder, key.public_key(), authority.load_key(holder, SECRET), holder.x509)
+    assert certificates.issued_by(forged, holder.x509), "a person's key can sign certificates"
+    assert certificates.trusted_path(forged, [holder.x509], [root.x509], AT) is None, (
+        "and that counts nothing"
+    )
+    assert certificates.trusted_path(holder.x509, [], [root.x509], AT) == (root.x509,)
+    assert certificates.trusted_path(holder.x509, [], [root.x509], root.not_after + timedelta(days=1)) is None
+    docx = signing.assemble(
+        signers.letter(),
+        [
+            signing.signature_part(
+                signers.letter(),
+                key=keys.held_in_memory(key, forged, (holder.x509, root.x509)),
+                line_id=None,
+                image_png=None,
+                capacity="",
+                signer_name="冒名者",
+                comment="",
+                at=AT,
+            )
+        ],
+    )
+    assert verify(docx).valid, "the bytes are as they were signed"
+    (report,) = verify(docx, trusted=[root.x509]).signatures
+    assert "未知证书机构" in report.problems[0]

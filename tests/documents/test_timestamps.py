@@ -7,9 +7,12 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms
+from asn1crypto import x509 as asn1_x509
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -20,12 +23,14 @@ from engine.documents.timestamps import Server
 from engine.documents.verification import verify
 from engine.egress import NOWHERE
 from engine.errors import Invalid, LvzeError, NotAllowed, SettingsError
+from engine.pki import Pki
 from engine.runtime import Runtime
 from engine.settings import Settings
 from engine.stamping import run
 from engine.workers import Workers
 from tests.documents import signers, stamping
 from tests.documents.stamping import Stamping, openssl
+from tests.documents.test_authority import HOLDER, SECRET, opened
 from tests.documents.test_register import AT, CHEN, LI, create, database, package, sign  # noqa: F401
 from web.cli import main
 
@@ -234,3 +239,38 @@ def test_the_doctor_asks_the_server_and_looks_at_certificates(
     monkeypatch.setenv("LVZE_TSA_URL", "http://127.0.0.1:9/tsa")
     with pytest.raises(LvzeError):
         web.cli._check_time_stamps()
+
+
+def test_a_signature_cannot_be_older_than_it_says(served: Stamping, tmp_path: Path) -> None:
+    for session in opened(tmp_path, Pki()):
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        authority.create_authority(session, name="证书机构", passphrase=SECRET, at=tomorrow)
+        part = signing.signature_part(
+            signers.letter(),
+            key=authority.signing_key(session, **HOLDER, at=tomorrow),
+            line_id=None,
+            image_png=None,
+            capacity="",
+            signer_name="陈志强",
+            comment="",
+            at=tomorrow,
+        )
+    bare = signing.assemble(signers.letter(), [part])
+    token = served.server().stamp(signing.stamped_text(part))
+    stamped_ = signing.assemble(signers.letter(), [signing.with_time_stamp(part, token)])
+    assert verify(bare).valid
+    assert verify(stamped_).signatures[0].problems == ["时间戳早于签署时间：签署时间不实。"]
+
+
+def test_what_nobody_signed_is_not_in_a_token(served: Stamping, stamped: tuple[bytes, bytes]) -> None:
+    message, token = signing.stamped_text(signers.part("issuer")), cms.ContentInfo.load(stamped[1])
+    other = asn1_x509.Certificate.load(signers.authority().certificate.public_bytes(Encoding.DER))
+    token["content"]["certificates"].append(other)
+    fuller = token.dump(force=True)
+    assert timestamps.read(fuller, message, exact=False).by == "时间戳测试服务器", (
+        "signed elsewhere it may be"
+    )
+    with pytest.raises(Invalid, match="写法被改动"):
+        timestamps.read(fuller, message)
+    docx = signing.assemble(signers.letter(), [signing.with_time_stamp(signers.part("issuer"), fuller)])
+    assert not verify(docx).valid
