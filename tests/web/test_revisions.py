@@ -59,6 +59,11 @@ def test_a_letter_sent_back_and_changed_keeps_its_void_signature_visibly(
     assert secretary.post(f"{review}/completion", sent).status_code == 302
     engine.run_jobs()
 
+    changed = engine.document(letter.id, by=world.member)
+    assert changed.code == letter.code and len(letter.code or "") == 16, (
+        "printed on paper that is out already"
+    )
+    assert changed.data["验真"]["网址"] == f"{engine.settings.public_url}/v/{letter.code}"
     member.get(f"/documents/{letter.id}")
     page = read(member)
     assert page.index("第 2 版 现行") < page.index("第 1 版 已被取代"), "the newest first"
