@@ -157,8 +157,10 @@ def test_the_plaque_is_issued_anew_when_what_it_discloses_changes(world: World) 
 
 
 def test_a_plaque_without_its_template_is_not_deployed(world: World) -> None:
-    files = {name: content for name, content in shipped(KEY).items() if name != "承诺监督牌.docx"}
+    files = shipped(KEY)
+    ledger = files["commitments.ledger.yaml"].decode()
+    files["commitments.ledger.yaml"] = ledger.replace("承诺监督牌.docx", "没有的牌.docx").encode()
     with world.opening() as engine:
         assert [(one.rule, one.element) for one in engine.lint(files)] == [("references", "publish")]
-        with pytest.raises(Refused, match="承诺监督牌.docx"):
+        with pytest.raises(Refused, match=r"没有的牌\.docx"):
             engine.deploy(files)
