@@ -109,9 +109,9 @@ class Server:
             info = token["content"]["encap_content_info"]["content"].parsed
             if info["nonce"].native != nonce:
                 raise _unsound("回应不是对这次请求的（随机数不符）")
+            bare = _bare(token)
         except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
             raise _unsound("回应不是 RFC 3161 时间戳") from error
-        bare = _bare(token)
         try:
             found = _checked(bare, lambda name: digest if name == algorithm else b"", self.trusted)
         except Invalid as error:
@@ -167,10 +167,9 @@ def _checked(
         raise Invalid("time-stamp", "不是时间戳")
     if info["message_imprint"]["hash_algorithm"]["algorithm"].native not in _DIGESTS:
         raise Invalid("time-stamp", "时间戳的摘要算法不受支持或已不安全")
-    held = [choice.chosen for choice in signed["certificates"]]
     named = [asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in trusted]
     # Without an authority that vouches for it, a token is checked in itself: its own topmost certificate stands for one.
-    for anchors in filter(None, (named, held[-1:])):
+    for anchors in filter(None, (named, _path(signed)[-1:])):
         moment = info["gen_time"].native
         context = ValidationContext(
             trust_roots=anchors, moment=moment, best_signature_time=moment, allow_fetching=False
@@ -193,6 +192,25 @@ def _bare(token: cms.ContentInfo) -> cms.ContentInfo:
     besides. All of it is signed then, or follows from what is."""
     signed = token["content"]
     (signer,) = signed["signer_infos"]
+    return cms.ContentInfo(
+        {
+            "content_type": "signed_data",
+            "content": {
+                "version": "v3",
+                "digest_algorithms": [signer["digest_algorithm"].copy()],
+                "encap_content_info": signed["encap_content_info"].copy(),
+                "certificates": _path(signed),
+                "signer_infos": [
+                    {"version": "v1", **{name: signer[name].copy() for name in _SIGNER}},
+                ],
+            },
+        }
+    )
+
+
+def _path(signed: cms.SignedData) -> list[asn1_x509.Certificate]:
+    """The signer's certificate and those above it that came along, nearest first and without the root."""
+    (signer,) = signed["signer_infos"]
     held = [choice.chosen for choice in signed["certificates"]]
     sid = signer["sid"].chosen
     if not isinstance(sid, cms.IssuerAndSerialNumber):
@@ -204,20 +222,7 @@ def _bare(token: cms.ContentInfo) -> cms.ContentInfo:
         c for c in held if path and c.subject == path[-1].issuer and c.self_signed == "no" and c not in path
     ]:
         path.append(above[0])
-    return cms.ContentInfo(
-        {
-            "content_type": "signed_data",
-            "content": {
-                "version": "v3",
-                "digest_algorithms": [signer["digest_algorithm"].copy()],
-                "encap_content_info": signed["encap_content_info"].copy(),
-                "certificates": path,
-                "signer_infos": [
-                    {"version": "v1", **{name: signer[name].copy() for name in _SIGNER}},
-                ],
-            },
-        }
-    )
+    return path
 
 
 _SIGNER = ("sid", "digest_algorithm", "signed_attrs", "signature_algorithm", "signature")
