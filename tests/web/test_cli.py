@@ -334,7 +334,9 @@ def test_the_demo_opens_with_something_to_see_to_do_and_to_verify(home: Path, tm
     assert waiting.item is not None and waiting.item.title.startswith("审核承诺：白晓岚")
     tried = re.findall(r"^  [a-z]+ +(\w+)：", first, re.MULTILINE)
     assert "范承志" in tried and all(engine.inbox_counts(by=ids[name])["started"] == 0 for name in tried)
-    (document,) = engine.documents(by=ids["叶青禾"])
+    hers = engine.documents(by=ids["叶青禾"])
+    assert {one.kind for one in hers} == {"承诺书", "承诺监督牌"}
+    (document,) = (one for one in hers if one.kind == "承诺书")
     letter = tmp_path / "letter.docx"
     letter.write_bytes(engine.document_file(document.id, by=ids["叶青禾"]))
     engine.close()
