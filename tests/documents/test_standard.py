@@ -723,6 +723,13 @@ def test_an_unknown_profile_is_refused() -> None:
     assert refused.value.code == "not-a-docx"
 
 
+def test_a_file_beyond_all_measure_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.documents.standard.reading.MOST_PARAGRAPHS", 10)
+    with pytest.raises(Invalid) as refused:
+        standard.check(filled(NOTICE))
+    assert refused.value.code == "document-too-big"
+
+
 def test_every_rule_has_its_row_in_the_book() -> None:
     book = Path("docs/checking.md").read_text(encoding="utf-8")
     told_ = set(re.findall(r"^\| (\d+(?:\.\d+)*) \|", book, re.MULTILINE))

@@ -38,17 +38,17 @@ def check(docx: bytes, profile: str | None = None, layout: Rendered | None = Non
 
     :param profile: 法定公文, 信函, 纪要, 其他文书 or 牌证; None: what the file names, or else looks like
     :param layout: where everything stands on the pages; without it what only pages can tell is not asked
-    :raises Invalid: ``not-a-docx``, ``package-too-big``, ``no-profile``
+    :raises Invalid: ``not-a-docx``, ``package-too-big``, ``document-too-big``, ``no-profile``
     """
     manuscript = read(docx)
     elements = recognise(manuscript)
     case = Case(manuscript, elements, _profile(manuscript, elements, profile), layout)
-    found: dict[tuple[str, ...], Deviation] = {}
+    found: dict[tuple[str, ...], list[Deviation]] = {}
     for profiles, rule in all_rules().values():
         for one in rule(case) if case.profile in profiles else ():
-            key = one.clause, one.element, one.found, one.wanted
-            found[key] = replace(found[key], others=found[key].others + 1) if key in found else one
-    return sorted(found.values(), key=lambda one: (_order(one.clause), one.paragraph or 0))
+            found.setdefault((one.clause, one.element, one.found, one.wanted), []).append(one)
+    once = (replace(alike[0], others=len(alike) - 1) for alike in found.values())
+    return sorted(once, key=lambda one: (_order(one.clause), one.paragraph or 0))
 
 
 def profile_of(docx: bytes, named: str | None = None) -> Profile:

@@ -34,6 +34,7 @@ from engine.errors import Invalid
 
 _CATEGORY = "{http://schemas.openxmlformats.org/package/2006/metadata/core-properties}category"
 _BEYOND = 1e8  # EMU of three metres
+MOST_PARAGRAPHS = 20_000  # some seconds
 _DEEPEST = 20  # styles that are based on one another
 _MARKER = re.compile(r"⟦(签名|印章):[^⟦⟧]+⟧")
 _NO_BORDER = Border("", 0, "", 0)
@@ -248,6 +249,8 @@ class _Reader:
         if body is None:
             raise Invalid("not-a-docx", "Word 文档没有正文，请在 Word 中重新保存。")
         places: dict[etree._Element, Paragraph] = {}
+        if sum(1 for _ in root.iter(W + "p")) > MOST_PARAGRAPHS:
+            raise Invalid("document-too-big", f"文档超过 {MOST_PARAGRAPHS} 段，请拆分后再检查。")
         elements = [p for p in root.iter(W + "p") if not any(True for _ in p.iterancestors(MC + "Fallback"))]
         numbers = {p: n for n, p in enumerate(root.iter(W + "p"))}
         for element in elements:
