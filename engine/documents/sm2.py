@@ -7,6 +7,7 @@ the usual identity 1234567812345678 (GM/T 0009-2012, 7.3 and clause 10).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from dataclasses import dataclass
@@ -55,15 +56,7 @@ class Sm2Public:
     @classmethod
     def of(cls, certificate: x509.Certificate) -> Sm2Public | None:
         """None where the certificate's key is of another kind."""
-        if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
-            return None
-        info = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER)).public_key
-        if (
-            info["algorithm"]["algorithm"].native != "ec"
-            or info["algorithm"]["parameters"].chosen.dotted != CURVE
-        ):
-            return None
-        return cls(bytes(info["public_key"])[-64:])
+        return _public_of(certificate)
 
     def verify(self, signature: bytes, message: bytes) -> bool:
         """:raises Invalid: ``sm2-missing``"""
@@ -178,6 +171,20 @@ def _sign(whole: Any, inner: Any, signer: Sm2Private) -> None:
 
 
 keys.NamedCurve.register("sm2p256v1", CURVE, 32)
+
+
+@functools.lru_cache(maxsize=256)
+def _public_of(certificate: x509.Certificate) -> Sm2Public | None:
+    if certificate.public_key_algorithm_oid != PublicKeyAlgorithmOID.EC_PUBLIC_KEY:
+        return None
+    try:
+        info = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER)).public_key
+        curve = info["algorithm"]["parameters"].chosen
+        if isinstance(curve, keys.NamedCurve) and curve.dotted == CURVE:
+            return Sm2Public(bytes(info["public_key"])[-64:])
+    except (ValueError, TypeError, KeyError):  # a stranger's certificate may hold anything
+        pass
+    return None
 
 
 def _key_algorithm() -> Any:

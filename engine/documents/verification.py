@@ -388,6 +388,18 @@ def check_signer(
     at: datetime | None,
 ) -> None:
     """Report what is wrong with who signed and when; the same for every kind of file. See ``verify``."""
+    try:
+        _check_signer(report, trusted, revoked, at)
+    except ValueError:  # names and extensions are only read when they are asked for
+        report.problems.append("签名人的证书无法读取。")
+
+
+def _check_signer(
+    report: SignatureReport,
+    trusted: Sequence[Certificate],
+    revoked: Mapping[int, datetime],
+    at: datetime | None,
+) -> None:
     certificate, signed = report.certificate, report.signed_at
     if certificate is None:
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from engine.documents import authority, keys, signed_data, signing, sm2
 from engine.documents.package import read_package, write_package
 from engine.documents.signature_lines import line_id
-from engine.documents.verification import verify
+from engine.documents.verification import SignatureReport, check_signer, verify
 from engine.errors import Invalid, NotFound, SettingsError
 from engine.pki import Pki
 from engine.settings import Settings
@@ -168,3 +169,15 @@ def test_the_signature_goes_out_as_signed_data(
     (tmp_path / "none.docx").write_bytes(signers.signed("issuer"))
     none = CliRunner().invoke(main, ["gmt", str(tmp_path / "none.docx"), "-o", str(tmp_path / "out")])
     assert none.exit_code == 1 and "没有 SM2 签名" in none.output
+
+
+def test_a_curve_written_out_is_no_sm2(tmp_path: Path) -> None:
+    openssl(
+        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x"),
+        *("-pkeyopt", "ec_param_enc:explicit", "-keyout", tmp_path / "key", "-out", tmp_path / "held.pem"),
+    )
+    held = x509.load_pem_x509_certificate((tmp_path / "held.pem").read_bytes())
+    assert sm2.Sm2Public.of(held) is None
+    report = SignatureReport("x", certificate=held, signed_at=held.not_valid_before_utc)
+    check_signer(report, [signers.authority().certificate], {}, None)
+    assert any("未知证书机构" in problem or "无法读取" in problem for problem in report.problems)
