@@ -101,10 +101,10 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("imported_at", database.UtcDateTime(timezone=True), nullable=True))
         batch_op.create_index(batch_op.f("ix_document_number_instance_id"), ["instance_id"], unique=False)
         batch_op.create_foreign_key(
-            batch_op.f("fk_document_number_instance_id"), "process_instance", ["instance_id"], ["id"]
+            batch_op.f("fk_document_number_cancelled_by_id"), "person", ["cancelled_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_document_number_cancelled_by_id"), "person", ["cancelled_by_id"], ["id"]
+            batch_op.f("fk_document_number_instance_id"), "process_instance", ["instance_id"], ["id"]
         )
 
     with op.batch_alter_table("ledger_entry", schema=None) as batch_op:
@@ -193,8 +193,8 @@ def downgrade() -> None:
         batch_op.drop_column("plaque_id")
 
     with op.batch_alter_table("document_number", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_document_number_cancelled_by_id"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_document_number_instance_id"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_document_number_cancelled_by_id"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_document_number_instance_id"))
         batch_op.drop_column("imported_at")
         batch_op.drop_column("title")
