@@ -122,6 +122,8 @@ class Converter:
             content.append(f'<div style="{start}">{blocks}</div>' if start else blocks)
             rules.append(section.css(name, facing=self.facing, parts=self.parts))
             running += self._running(section, name)
+        if name:
+            rules.insert(0, section.css(name, facing=self.facing, parts=self.parts, unnamed=True))
         if len(found) > 1:
             rules.append("@page:blank{@top-center{content:none}@bottom-center{content:none}}")
         classes = "".join(f".{name}{{{css}}}" for css, name in self.classes.items())

@@ -48,27 +48,30 @@ class Section:
             switched(properties, "titlePg"), int(number(start)) if start else None, running,
         )  # fmt: skip
 
-    def css(self, name: str, *, facing: bool, parts: Mapping[str, object]) -> str:
+    def css(self, name: str, *, facing: bool, parts: Mapping[str, object], unnamed: bool = False) -> str:
         """The rules of its pages.
 
         :param name: of the section
+        :param unnamed: of a page that holds nothing of the text but what stands on its foot: no section names it
         :param facing: whether even pages have headers and footers of their own
         """
-        page = self.page
+        page, which = self.page, "" if unnamed else name
         out = [
-            f"@page {name}{{size:{page.width:g}pt {page.height:g}pt;"
+            f"@page {which}{{size:{page.width:g}pt {page.height:g}pt;"
             f"margin:{page.top:g}pt {page.right:g}pt {page.bottom:g}pt {page.left:g}pt}}"
         ]
         first = f"@page {name}:nth(1 of {name})"
-        if self.first_number is not None:
+        if self.first_number is not None and not unnamed:
             out.append(f"{first}{{counter-reset:page {self.first_number}}}")
         for kind, box in (("header", "@top-center"), ("footer", "@bottom-center")):
             for pages in _PAGES:
-                if (pages == "even" and not facing) or (pages == "first" and not self.title_page):
+                if (pages == "even" and not facing) or (
+                    pages == "first" and (unnamed or not self.title_page)
+                ):
                     continue
                 part = self.running.get((kind, pages), "")
-                default = f"@page {name}:right" if facing else f"@page {name}"
-                where = {"even": f"@page {name}:left", "first": first}.get(pages, default)
+                default = f"@page {which}:right" if facing else f"@page {which}"
+                where = {"even": f"@page {which}:left", "first": first}.get(pages, default)
                 content = f"element({name}-{kind}-{pages})" if part in parts else "none"
                 out.append(f"{where}{{{box}{{content:{content};width:100%;vertical-align:top}}}}")
         return "".join(out)
