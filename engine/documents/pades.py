@@ -11,6 +11,7 @@ import asyncio
 import io
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING
@@ -99,7 +100,8 @@ def sign(
     """
     if not wanted:
         return Signed(pdf, ())
-    return asyncio.run(_sign(pdf, wanted, server, crls))
+    with ThreadPoolExecutor(1) as alone:  # the caller's own thread may run a loop, and a second one is refused there
+        return alone.submit(asyncio.run, _sign(pdf, wanted, server, crls)).result()
 
 
 def signature_digest(contents: bytes) -> str:
