@@ -7,13 +7,17 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from click.testing import CliRunner
 
 from engine import ProcessEngine
 from engine.shipped import DOC_TEMPLATES, PROCESSES
 from tests.web.conftest import Visit, Visitor, World
+from web.cli import main
 
 STROKES = json.dumps([[[60 + 40 * n, 40, 100 * n], [100 + 40 * n, 150, 100 * n + 50]] for n in range(4)])
 AREAS = ("思想政治", "履行岗位职责", "服务经济发展", "结对帮带帮扶", "廉政建设", "参加组织生活")
@@ -84,8 +88,9 @@ def test_a_character_that_no_font_has_is_told_before_signing_and_on_the_document
 
 
 def test_a_letter_is_signed_and_a_stranger_can_check_it(
-    ready: None, visit: Visit, engine: ProcessEngine
+    ready: None, visit: Visit, engine: ProcessEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LVZE_HOME", str(tmp_path / "nothing"))
     member = to_sign(visit, engine)
     item, digests = path_of(member), shown(member)
     assert len(digests) == 1
@@ -105,13 +110,16 @@ def test_a_letter_is_signed_and_a_stranger_can_check_it(
 
     assert member.post(f"{item}/completion", {**read, "_strokes": STROKES}).status_code == 302
     engine.run_jobs()
+    document = next(iter(engine.documents(by=person(engine, member))))
+    preview = member.get(f"/documents/{document.id}.pdf")
+    assert "预览，没有电子签名" in unquote(preview.headers["Content-Disposition"])
+    assert "PDF 预览（未签名）" in member.get(f"/documents/{document.id}").get_data(as_text=True)
     secretary = visit("chengligong")
     secretary.get(secretary.link("签署"))
     sent = {"已核对": "true", "_outcome": "已签", "_way": "电子", "_strokes": STROKES, **shown(secretary)}
     assert secretary.post(f"{path_of(secretary)}/completion", sent).status_code == 302
     engine.run_jobs()
 
-    document = next(iter(engine.documents(by=person(engine, member))))
     page = member.get(f"/documents/{document.id}").get_data(as_text=True)
     assert "签名全部有效" in page and "程立功" in page and "苏小满" in page
     file = member.get(f"/documents/{document.id}.docx")
@@ -125,10 +133,18 @@ def test_a_letter_is_signed_and_a_stranger_can_check_it(
     stranger.get("/verification")
     stranger.post("/verification", {"file": (io.BytesIO(file.data), "承诺书.docx")})
     assert "签名全部有效" in stranger.page and "苏小满" in stranger.page
-    broken = bytearray(file.data)
-    broken[len(broken) // 2] ^= 1
-    stranger.post("/verification", {"file": (io.BytesIO(bytes(broken)), "承诺书.docx")})
-    assert "没有通过验证" in stranger.page and "签名全部有效" not in stranger.page
+    finished = member.get(f"/documents/{document.id}.pdf")
+    assert "预览" not in unquote(finished.headers["Content-Disposition"])
+    stranger.post("/verification", {"file": (io.BytesIO(finished.data), "承诺书.pdf")})
+    assert "签名全部有效" in stranger.page and "程立功" in stranger.page
+    for original, name in ((file.data, "承诺书.docx"), (finished.data, "承诺书.pdf")):
+        broken = bytearray(original)
+        broken[len(broken) // 2] ^= 1
+        stranger.post("/verification", {"file": (io.BytesIO(bytes(broken)), name)})
+        assert re.search("没有通过验证|不能相信|不能确认", stranger.page) and "签名全部有效" not in stranger.page
+        for content, code in ((original, 0), (bytes(broken), 1)):
+            (tmp_path / name).write_bytes(content)
+            assert CliRunner().invoke(main, ["verify", str(tmp_path / name)]).exit_code == code
     other_person = visit("dingyifan")
     assert other_person.get(f"/documents/{document.id}.docx").status_code in (403, 404)
 
