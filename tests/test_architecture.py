@@ -41,6 +41,7 @@ ON_FILES = (
     "documents.pdf",
     "documents.standard",
     "documents.templates",
+    "documents.trials",
     "documents.verification",
     "organisation.demo",
 )

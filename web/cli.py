@@ -34,9 +34,8 @@ from engine import (
     feel,
 )
 from engine.clock import SHANGHAI, local
-from engine.documents import fonts, imprint, ofd, signed_data, sm2, standard, verification
+from engine.documents import fonts, ofd, signed_data, sm2, standard, trials, verification
 from engine.documents.pdf import Renderer
-from engine.documents.signature_lines import insert_signature_lines
 from engine.documents.templates import Template
 from engine.feel import json as feel_json
 from engine.organisation import demo
@@ -436,9 +435,9 @@ def _json_object(given: str) -> Mapping[str, Any]:
 @click.option("--pdf", type=click.Path(path_type=Path), help="同时输出 PDF。")
 def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
     """用 JSON 数据填写一个 Word 模板；版记放到最后一个偶数页，签名处空着。"""
-    filled = Template.load(template.read_bytes()).fill(_json_object(f"@{data}"))
+    compiled, values = Template.load(template.read_bytes()), _json_object(f"@{data}")
     with Renderer() as renderer:
-        content = imprint.placed(insert_signature_lines(filled, []), renderer.render)
+        content = trials.document(compiled, values, renderer.render)
         output.write_bytes(content)
         if pdf is not None:
             pdf.write_bytes(renderer.render(content).pdf)

@@ -87,11 +87,19 @@ class Questions:
     data: dict[str, Any]
 
 
-def fill(template: Template, data: Mapping[str, Any], render: Callable[[bytes], Rendered]) -> Trial:
-    """:raises Invalid: as ``Template.fill``, or beyond the renderer's limits"""
+def document(template: Template, data: Mapping[str, Any], render: Callable[[bytes], Rendered]) -> bytes:
+    """The .docx as a process makes it, with an empty place for every signature that it has room for.
+
+    :raises Invalid: as ``Template.fill``
+    """
     filled = template.fill(data)
     lines = [Line(slot) for slot in places_in(filled)]
-    docx = imprint.placed(insert_signature_lines(filled, lines), render)
+    return imprint.placed(insert_signature_lines(filled, lines), render)
+
+
+def fill(template: Template, data: Mapping[str, Any], render: Callable[[bytes], Rendered]) -> Trial:
+    """:raises Invalid: as ``Template.fill``, or beyond the renderer's limits"""
+    docx = document(template, data, render)
     rendered = render(docx)
     pictures = [
         pages.page_picture(rendered.pdf, number) for number in range(1, min(rendered.pages, MAX_PICTURES) + 1)
