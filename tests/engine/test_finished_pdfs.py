@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -14,7 +15,7 @@ from sqlalchemy import select
 
 from engine import ProcessEngine, SettableClock, blobs, finished_pdfs
 from engine.database import Database
-from engine.documents import authority, register, signatures
+from engine.documents import authority, register, signatures, verification
 from engine.documents.package import read_package, write_package
 from engine.documents.pdf import Rendered, Renderer
 from engine.documents.register import Document
@@ -25,6 +26,7 @@ from engine.errors import Conflict
 from engine.jobs import Job
 from engine.settings import Settings
 from tests.documents import signers
+from tests.documents.stamping import stamping
 from tests.engine.conftest import NOW, World
 from tests.engine.drawing import draw, end, path, service, start
 
@@ -261,6 +263,28 @@ def test_whose_certificate_was_revoked_signs_with_a_new_one(desk: Desk, clock: S
     desk.engine.run_jobs()
     found = desk.engine.verify(desk.pdf())
     assert found.valid and found.signatures[0].signed_at == NOW + timedelta(hours=1)
+
+
+def test_with_a_time_stamp_server_it_can_be_checked_for_long(
+    desk: Desk, settings: Settings, clock: SettableClock, tmp_path: Path
+) -> None:
+    desk.overdue("issuer_seal", "recipient_seal", "recipient")
+    desk.sign("issuer", desk.world.secretary)
+    with stamping(tmp_path) as served:
+        stamped = ProcessEngine(replace(settings, tsa_url=served.url, tsa_ca=(served.ca,)), clock)
+        try:
+            assert stamped.run_jobs() == 1
+        finally:
+            stamped.close()
+    reader = PdfFileReader(io.BytesIO(desk.pdf()))
+    assert [str(one.sig_object_type) for one in reader.embedded_signatures] == ["/Sig", "/DocTimeStamp"]
+    assert len(reader.root["/DSS"]["/CRLs"]) == 1
+    with desk.database.read() as session:
+        roots = authority.trusted(session)
+    found = verification.verify(desk.pdf(), trusted=roots, stampers=[served.ca])
+    assert (
+        found.valid and found.signatures[0].time_stamp is not None and found.signatures[0].time_stamp.vouched
+    )
 
 
 def test_the_job_waits_for_a_time_stamp_server_that_is_away(
