@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
+import docx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -83,6 +85,21 @@ def test_of_two_tabs_the_second_is_told_once(page: Page, site: Site, guard: Guar
     expect(second.get_by_text("没有待办事项。")).to_be_visible()
 
 
+def unformatted() -> bytes:
+    """A notice as Word sets it by itself."""
+    file, out = docx.Document(), io.BytesIO()
+    for words in (
+        "关于开展检查工作的通知",
+        "各单位:",
+        "根据安排，现就有关事项通知如下。",
+        "一，总体要求",
+        "2026年03月05日",
+    ):
+        file.add_paragraph(words)
+    file.save(out)
+    return out.getvalue()
+
+
 def test_every_page_is_accessible_on_a_desk_and_on_a_phone(
     page: Page, site: Site, player: Player, guard: Guard, violations: Callable[[Page], list[str]]
 ) -> None:
@@ -123,6 +140,8 @@ def test_every_page_is_accessible_on_a_desk_and_on_a_phone(
     for path in (
         "/documents",
         "/documents/2",
+        "/documents/2/check",
+        "/checks",
         "/noticeboard/",
         "/noticeboard/1",
         "/ledgers/",
@@ -130,6 +149,15 @@ def test_every_page_is_accessible_on_a_desk_and_on_a_phone(
     ):
         page.goto(site.address + path)
         look(path)
+    page.goto(f"{site.address}/checks")
+    page.get_by_label("Word 文件").set_input_files(
+        {"name": "通知.docx", "mimeType": "application/octet-stream", "buffer": unformatted()}
+    )
+    page.get_by_role("button", name="检查", exact=True).click()
+    expect(page.get_by_role("heading", name="不合之处")).to_be_visible()
+    page.locator(".spot .mark").last.click()
+    expect(page.locator(".deviations > :target")).to_be_in_viewport()
+    look("a file checked")
     page.goto(f"{site.address}/verification")
     look("the verification")
     page.goto(f"{site.address}/nowhere")

@@ -269,6 +269,12 @@ def swapped(style: str, one: int, other: int) -> Edit:
     return edit
 
 
+def ordered(parts: Parts) -> None:
+    """Head of a 命令（令）."""
+    text("GWMark2", "文件", "令")(parts)
+    text("GWNumber", "云工委〔2026〕5号", "第5号")(parts)
+
+
 class Mutation(NamedTuple):
     kind: str
     clause: str
@@ -563,6 +569,12 @@ MUTATIONS = {
     "number of a letter away from the edge": Mutation(
         LETTER, "10.1", of_paragraph("GWNumber", "ind", right=320), of_paragraph("GWNumber", "ind", right=300)
     ),
+    "mark of an order 1.1 mm low": Mutation(
+        NOTICE,
+        "10.2",
+        together(ordered, row_height(mm(21.1 - 1.18))),
+        together(ordered, row_height(mm(20.9 - 1.18))),
+    ),
     "label in 仿宋": Mutation(
         MINUTES, "10.3", fonts_of_runs("GWLabel", "仿宋"), fonts_of_runs("GWLabel", "SimHei")
     ),
@@ -612,6 +624,14 @@ def test_what_only_the_pages_tell(name: str, renderer: Renderer) -> None:
     found = standard.check(content, layout=renderer.render(content))
     assert {one.clause for one in found} == {clause}, told(found)
     assert all(one.page for one in found)
+
+
+def test_copies_of_a_letter_that_find_no_room_stand_on_the_foot_of_the_next_page(renderer: Renderer) -> None:
+    copies = "，".join(["市委办公室、市委组织部、市委宣传部、市人大常委会办公室、市政府办公室"] * 3)
+    content = Template.load(template(LETTER)).fill(SAMPLES[LETTER] | {"抄送": copies})
+    layout = renderer.render(content)
+    assert layout.pages == 2
+    assert told(standard.check(content, layout=layout)) == []
 
 
 def test_a_document_of_odd_pages_is_told(renderer: Renderer) -> None:
