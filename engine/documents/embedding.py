@@ -1,4 +1,4 @@
-"""Fonts in PDFs: WeasyPrint, taught to embed the glyphs that a document shows and nothing else.
+"""Fonts and pictures in PDFs: WeasyPrint, taught to embed the glyphs that a document shows and nothing else.
 
 WeasyPrint keeps the places of all glyphs that it throws away, up to some ten thousand, and takes a glyph's place in the font for its
 identifier (CID), which isn't so for rarer signs in the Fandol fonts: “–” would be printed as another sign. In fonts with CIDs, as
@@ -13,10 +13,15 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-_LEVEL = 5  # of compression; glyphs hardly shrink further, but 9, pydyf's own, takes three times as long
+_LEVEL = 3  # of compression; glyphs hardly shrink further, but 9, pydyf's own, takes three times as long
 
 
-def embed_compactly() -> None:
+def apply() -> None:
+    _embed_glyphs()
+    _embed_colours()
+
+
+def _embed_glyphs() -> None:
     import pydyf
     from weasyprint.pdf import fonts
     from weasyprint.text.ffi import ffi, harfbuzz, harfbuzz_subset
@@ -112,6 +117,67 @@ def embed_compactly() -> None:
     fonts.Font.subset = subset_or_copy
     fonts._build_vector_font_dictionary = _build_vector_font_dictionary
     pydyf.zlib = _Zlib
+
+
+def _embed_colours() -> None:
+    """Write a picture of few colours as such, with its transparency beside it: WeasyPrint makes a photograph of it, which it compresses
+    three times over."""
+    import pydyf
+    from weasyprint.images import RasterImage
+
+    make, draw = RasterImage.__init__, RasterImage.get_x_object
+
+    def __init__(
+        self: Any,
+        image: Any,
+        identifier: str,
+        content: Any,
+        filename: Any = None,
+        cache: Any = None,
+        *more: Any,
+        **named: Any,
+    ) -> None:
+        self.few = None
+        if image.format != "PNG" or image.mode not in ("1", "L", "P") or image.getexif():
+            make(self, image, identifier, content, filename, cache, *more, **named)
+            return
+        image.load()
+        self.few, self.id, self.ratio = image, identifier, image.width / image.height
+        self.width, self.height, self.mode, self.format = image.width, image.height, image.mode, "PNG"
+        self._dpi = self._jpeg_quality = self.optimize = self.invert_colors = None
+
+    def get_x_object(self: Any, interpolate: bool, ratio: float) -> Any:
+        if self.few is None:
+            return draw(self, interpolate, ratio)
+        image = self.few if self.few.mode == "P" else self.few.convert("L")
+        values, colours, mask = image.tobytes(), "/DeviceGray", _transparency(image)
+        if image.mode == "P":
+            palette = bytes(image.getpalette("RGB"))
+            colours = pydyf.Array(["/Indexed", "/DeviceRGB", len(palette) // 3 - 1, f"<{palette.hex()}>"])
+
+        def stream(pixels: bytes, space: Any, **more: Any) -> Any:
+            extra = {
+                "Type": "/XObject", "Subtype": "/Image", "Width": self.width, "Height": self.height,
+                "ColorSpace": space, "BitsPerComponent": 8, "Interpolate": "false", **more,
+            }  # fmt: skip
+            return pydyf.Stream([pixels], pydyf.Dictionary(extra), compress=True)
+
+        if mask is None:
+            return stream(values, colours)
+        return stream(values, colours, SMask=stream(values.translate(mask), "/DeviceGray"))
+
+    RasterImage.__init__ = __init__
+    RasterImage.get_x_object = get_x_object
+
+
+def _transparency(image: Any) -> bytes | None:
+    """The opacity of each of 256 values; None where all are opaque."""
+    found = image.info.get("transparency")
+    if found is None:
+        return None
+    if isinstance(found, int):
+        return bytes(0 if value == found else 255 for value in range(256))
+    return bytes(found).ljust(256, b"\xff")
 
 
 # All that a subset need not be made of: the outlines are taken from it.

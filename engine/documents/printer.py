@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
-from engine.documents import fonts, typesetting
+from engine.documents import embedding, fonts, typesetting
 from engine.documents.docx import KEY
-from engine.documents.embedding import embed_compactly
 from engine.documents.rendered import Place, Rendered
 from engine.errors import Invalid
 
@@ -69,12 +69,19 @@ def _make_printer() -> Callable[[str], Rendered]:
     logger.propagate = False
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     typesetting.apply()
-    embed_compactly()
+    embedding.apply()
     fetcher, configuration = DataOnly(), FontConfiguration()
+
+    @lru_cache(32)
+    def style(css: str) -> Any:
+        """Documents of one template have one style sheet."""
+        return weasyprint.CSS(string=css, font_config=configuration, url_fetcher=fetcher)
 
     def render(page: str) -> Rendered:
         failures.pictures = 0
-        document = Page(page).render(font_config=configuration)
+        head, _, rest = page.partition("<style>")
+        css, _, body = rest.partition("</style>")
+        document = Page(head + body).render(font_config=configuration, stylesheets=[style(css)])
         if failures.pictures:
             raise Invalid("bad-picture", "文档中有图片无法读取或过大，请换用较小的 PNG 或 JPEG 图片。")
         pdf: bytes = document.write_pdf(pdf_identifier=b"lvze", pdf_variant="pdf/a-2b", output_intent="srgb")

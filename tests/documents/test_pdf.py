@@ -197,7 +197,7 @@ def with_picture(side: int) -> bytes:
 
 
 def test_greedy_document_is_stopped_and_the_next_one_rendered() -> None:
-    with Renderer(memory=430 * 1024 * 1024) as renderer:
+    with Renderer(memory=520 * 1024 * 1024) as renderer:
         with pytest.raises(Invalid) as caught:
             renderer.render(with_picture(6000), timeout=60)
         assert caught.value.code == "render-limit" and "内存" in str(caught.value)
