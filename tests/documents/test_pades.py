@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from engine.documents import pades, pages, pdf_verification
@@ -95,6 +96,16 @@ def test_every_flipped_bit_is_found(letter: Rendered) -> None:
         found = checked(bytes(flipped))
         assert not found.valid, f"byte {position} was changed and nobody noticed"
         assert found.changes or any(one.problems for one in found.signatures)
+
+
+def test_the_chain_that_travels_with_a_signature_cannot_be_exchanged(four: bytes) -> None:
+    """Nobody signs it, and other verifiers let it pass."""
+    root = signers.authority().certificate.public_bytes(Encoding.DER).hex().encode()
+    at = four.lower().rindex(root) + len(root) - 20
+    changed = four[:at] + (b"0" if four[at : at + 1] != b"0" else b"1") + four[at + 1 :]
+    found = checked(changed)
+    assert [one.problems for one in found.signatures[:3]] == [[]] * 3
+    assert found.signatures[3].problems == ["签名所附的证书被替换，或多出没有签名的内容。"]
 
 
 @pytest.mark.parametrize("cut", [0, 9, 5000, -1, -30])
