@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 
 from engine import ProcessEngine
-from tests.web.conftest import Visit, Visitor, World
+from tests.web.conftest import NOW, Visit, Visitor, World
 from tests.web.test_documents import AREAS, STROKES, path_of, ready, shown, to_sign  # noqa: F401
 
 
@@ -38,6 +39,7 @@ def test_a_letter_sent_back_and_changed_keeps_its_void_signature_visibly(
     to = next(target.key for target in offers["reject"].targets if target.name == "自主定责")
     engine.reject(item, by=world.secretary, opinion="数量写得不实，请改。", to=to)
     engine.run_jobs()
+    engine.clock.set(NOW + timedelta(hours=1))  # type: ignore[attr-defined]
     member.get("/inbox")
     draft = member.link("自主定责")
     member.get(draft)
