@@ -190,6 +190,7 @@ def main() -> None:
     """Serve documents from standard input until it ends."""
     import gc
     import resource
+    import traceback
 
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not get between the answers
@@ -211,8 +212,9 @@ def main() -> None:
             _answer(answers, _FAILED, "内存不足".encode())
         except RecursionError:
             _answer(answers, _FAILED, "嵌套过深".encode())
-        except Exception as error:
-            _answer(answers, _FAILED, f"{type(error).__name__}: {error}"[:300].encode())
+        except Exception:
+            traceback.print_exc()  # for the administrator
+            _answer(answers, _FAILED, "内容无法排版".encode())
 
 
 def _answer(stream: BinaryIO, kind: int, content: bytes) -> None:

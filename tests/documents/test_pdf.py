@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import struct
 import threading
 import time
@@ -19,6 +20,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
+from engine.documents import pdf
 from engine.documents.docx import W, missing_characters
 from engine.documents.package import parse_xml, read_package
 from engine.documents.pages import page_count
@@ -212,6 +214,33 @@ def test_picture_that_cannot_be_printed_is_not_left_out_silently(renderer: Rende
     with pytest.raises(Invalid) as caught:
         renderer.render(signed("承诺书", "member", picture=bomb), timeout=60)
     assert caught.value.code == "bad-picture"
+
+
+def test_document_that_means_harm_costs_its_limits_and_no_more() -> None:
+    """Numbers without end, a page of one character, thousands of typefaces: what comes is a PDF or a refusal, in time."""
+    cell = '<w:tc><w:tcPr><w:gridSpan w:val="{}"/></w:tcPr><w:p/></w:tc>'
+    page = '<w:p><w:pPr><w:sectPr><w:pgSz w:w="20" w:h="20"/><w:pgMar w:top="0" w:left="0"/></w:sectPr></w:pPr></w:p>'
+    bodies = [
+        *(f"<w:tbl><w:tr>{cell.format(span)}</w:tr></w:tbl>" for span in ("1000000000", "inf", "nan", "-1")),
+        '<w:p><w:r><w:rPr><w:sz w:val="1000000000"/></w:rPr><w:t>文字</w:t></w:r></w:p>',
+        f"<w:p><w:r><w:t>{'文' * 2000}</w:t></w:r></w:p>{page}",
+        "".join(
+            f'<w:p><w:r><w:rPr><w:rFonts w:eastAsia="字体{n}"/></w:rPr><w:t>文</w:t></w:r></w:p>'
+            for n in range(3000)
+        ),
+    ]
+    with Renderer() as renderer:
+        renderer.render(filled("整改通知书"))
+        for body in bodies:
+            started = time.perf_counter()
+            try:
+                renderer.render(with_body(body), timeout=1)
+            except Invalid as refusal:
+                assert refusal.code == "render-limit" and not re.search(
+                    "[A-Za-z]{4}", str(refusal).replace("PDF", "")
+                )
+            assert time.perf_counter() - started < 1 + pdf.START
+        assert renderer.render(filled("整改通知书")).pdf.startswith(b"%PDF")
 
 
 def test_deep_document_is_refused() -> None:

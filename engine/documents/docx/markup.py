@@ -3,6 +3,7 @@ everywhere else."""
 
 from __future__ import annotations
 
+import math
 import re
 
 from lxml import etree
@@ -28,9 +29,10 @@ def value(element: etree._Element | None, name: str = "val", default: str = "") 
 
 def number(text: str | None, default: float = 0) -> float:
     try:
-        return float(text or "")
+        found = float(text or "")
     except ValueError:
         return default
+    return found if math.isfinite(found) else default
 
 
 def points(element: etree._Element | None, name: str = "val", default: float = 0) -> float:

@@ -36,7 +36,7 @@ class _Cell:
         return cls(
             content=[cell],
             column=column,
-            span=max(1, int(number(value(find(own, "gridSpan")), 1))),
+            span=min(max(1, int(number(value(find(own, "gridSpan")), 1))), 63),  # as many columns as Word knows
             align={"center": "middle", "bottom": "bottom"}.get(value(find(own, "vAlign")), "top"),
             borders={} if lines is None else borders.borders(lines),
             padding=_margins(find(own, "tcMar")),
@@ -123,7 +123,10 @@ class Table:
             cells = [f'<td colspan="{row.before}" style="border:none"></td>'] if row.before else []
             for cell in row.cells:
                 content = "".join(map(blocks, cell.content))
-                if row.exact:
+                if row.exact and cell.goes_on and not cell.merged:  # the cell is as high as its rows, not as the first of them
+                    height = row.height + self._below(index, cell)
+                    content = f'<div style="height:0"><div style="max-height:{height:g}pt;overflow:hidden">{content}</div></div>'
+                elif row.exact:
                     content = f'<div style="max-height:{row.height:g}pt;overflow:hidden">{content}</div>'
                 if cell.floats:
                     content = (
@@ -144,6 +147,15 @@ class Table:
         body = f"<thead>{''.join(out[:head])}</thead>{''.join(out[head:])}" if head else "".join(out)
         table = f'<table class="{css}"{key}><colgroup>{columns}</colgroup>{body}</table>'
         return f'<div class="bottom">{table}</div>' if self.bottom else table
+
+    def _below(self, index: int, cell: _Cell) -> float:
+        """How high the rows are into which the cell goes on."""
+        height = 0.0
+        for row in self.rows[index + 1 :]:
+            if not any(one.merged and one.column == cell.column for one in row.cells):
+                break
+            height += row.height
+        return height
 
     def _css(self, index: int, cell: _Cell) -> str:
         row, padding = self.rows[index], self.padding | cell.padding
