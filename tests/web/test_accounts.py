@@ -18,7 +18,9 @@ def test_everything_asks_for_a_login_but_what_is_public(app: Flask, visit: Visit
     public |= {
         "noticeboard.board",
         "noticeboard.show",
+        "noticeboard.plaque",
         *(f"authenticity.{one}" for one in ("ask", "check", "show", "compare")),
+        *("authority.certificate", "authority.crl"),
     }
     for rule in app.url_map.iter_rules():
         if rule.endpoint in public:
