@@ -195,7 +195,7 @@ def _broken(pdf: bytes, other: bytes, stamped: bytes) -> Iterator[tuple[str, byt
     yield "a byte of a font", _flipped(pdf, len(pdf) // 3)
     yield "the reason", _edited(pdf, rb"(/Reason \(\\376\\377)Q", rb"\1R")
     yield "the time", _edited(pdf, rb"(/M \(D\\072202)6", rb"\g<1>5")
-    yield "the byte range", _edited(pdf, rb"/ByteRange \[0 (\d+)\d ", rb"/ByteRange [0 \g<1>0 ")
+    yield "the byte range", _digit(pdf, pdf.index(b"/ByteRange [0 ") + 16)
     yield "the signature's value", _digit(pdf, first + len(pdf[first:end].rstrip(b"0")) - 40)
     yield "the signer's certificate", _digit(pdf, last + 900)
     yield "the padding", _put(pdf, stop - 8, b"dead" if pdf[last:stop].islower() else b"DEAD")
