@@ -15,12 +15,11 @@ from tests.documents.golden import GOLDEN, document, pages, written
 from tests.documents.office import Office
 from tests.documents.samples import SAMPLES
 
-# Kind -> how many of our lines LibreOffice 7.4 breaks or orders otherwise, and why.
+# Kind -> how many of our lines LibreOffice 7.4 breaks or orders otherwise at most, and why.
 KNOWN = {
     "印发通知": (3, "sets “” beside figures in the Latin font, half as wide"),
     "公示": (1, "sets figures without the style's narrower spacing, so that three characters more don't fit"),
     "通报": (3, "moves a whole table to the next page with the heading that is kept with its first row"),
-    "承诺书": (1, "centres merged cells between the lines beside them"),
     "审批单": (1, "centres cells between the lines beside them"),
 }
 
@@ -58,4 +57,4 @@ def test_lines_and_pages_break_as_in_libreoffice(
         equal = sum(block.size for block in matcher.get_matching_blocks())
         if equal < len(one) or len(one) != len(other):
             different[name] = len(one) - equal
-    assert different == {name: count for name, (count, _) in KNOWN.items()}
+    assert {name: count for name, count in different.items() if count > KNOWN.get(name, (0,))[0]} == {}
