@@ -32,6 +32,7 @@ MAX_UNPACKED = 60 * 1024 * 1024
 MAX_PART = 30 * 1024 * 1024
 MAX_RATIO = 200
 MAX_PARTS = 500
+MAX_LIST = 1024 * 1024  # bytes of a list of parts or relationships: every signature reads them all
 
 # Reading an element's attributes costs the square of their number: 250,000 of them took minutes.
 MAX_ATTRIBUTES = 1000
@@ -182,6 +183,8 @@ def _entries(content: bytes) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
         ratio = entry.file_size / max(entry.compress_size, 1)
         if entry.file_size > MAX_PART or (entry.file_size > 1024 * 1024 and ratio > MAX_RATIO):
             raise _too_big(f"内部文件 {name} 展开后过大")
+        if entry.file_size > MAX_LIST and (name == CONTENT_TYPES or name.endswith(".rels")):
+            raise _too_big(f"内部清单 {name} 过大")
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
         raise _too_big("内容展开后过大")
     if CONTENT_TYPES.lower() not in seen:

@@ -24,6 +24,7 @@ from lxml import etree
 from engine.documents import certificates, signing, sm2, timestamps
 from engine.documents.package import (
     CONTENT_TYPES,
+    MAX_PARTS,
     RELATIONSHIPS,
     content_types,
     parse_xml,
@@ -54,6 +55,9 @@ _METHODS: dict[str, hashes.HashAlgorithm] = {
 
 #: how far clocks of two houses may differ
 CLOCKS = timedelta(minutes=5)
+MAX_SIGNATURES = 60
+#: how often the bytes of a signature may be made canonical over: its references may overlap, and a stranger's would for ever
+MAX_OVERLAP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +154,14 @@ def verify(
         base = signing.base_parts(parts)
     except Invalid as error:
         return Verification(False, [], [f"{error.details.get('why', error)}。"])
+    if len(names) > MAX_SIGNATURES:
+        return Verification(False, [], [f"文件中的签名超过 {MAX_SIGNATURES} 个，不能验证。"])
+    canonical: dict[tuple[str, ...], bytes] = {}
     for name in names:
         report = SignatureReport(name, digest=hashlib.sha256(parts[name]).hexdigest())
         reports.append(report)
         try:
-            broken = _check(report, parts, types, base, stampers)
+            broken = _check(report, parts, types, base, stampers, canonical)
         except (Invalid, _Malformed, ValueError, UnsupportedAlgorithm) as error:
             report.problems.append(f"签名无法读取：{error}")
             # Where only the library is missing, nobody knows whether anything was changed.
@@ -183,8 +190,12 @@ def _check(
     types: Mapping[str, str],
     base: Mapping[str, bytes],
     stampers: Sequence[Certificate],
+    canonical: dict[tuple[str, ...], bytes],
 ) -> list[str]:
-    """Fill the report from one signature; returns what was changed in the package."""
+    """Fill the report from one signature; returns what was changed in the package.
+
+    :param canonical: the canonical text of parts by name and transforms, for the next signature
+    """
     content = parts[report.part]
     root = parse_xml(content)
     if root.tag != f"{_DS}Signature":
@@ -199,13 +210,13 @@ def _check(
     report.certificate, *others = (load_der_x509_certificate(der) for der in held)
     report.chain = tuple(others)
     report.signer = common_name(report.certificate)
-    signed = _signed_elements(info, by_id, report)
+    signed = _signed_elements(info, by_id, report, MAX_OVERLAP * len(content))
     if not _signed_by(report.certificate, info, value):
         report.problems.append("签名值与证书不符：签名被改动。")
     package = _found(signed, "idPackageObject")
     if package is None:
         raise _Malformed("没有签到文件内容")
-    changes = _check_manifest(_only(package, f"{_DS}Manifest"), parts, types, base)
+    changes = _check_manifest(_only(package, f"{_DS}Manifest"), parts, types, base, canonical)
     if changes:
         report.problems.append("文件在签署后被改动。")
     properties = next((e for e in signed.values() if e.tag == f"{_XD}SignedProperties"), None)
@@ -228,9 +239,12 @@ def _check(
 
 
 def _signed_elements(
-    info: etree._Element, by_id: Mapping[str, etree._Element], report: SignatureReport
+    info: etree._Element, by_id: Mapping[str, etree._Element], report: SignatureReport, most: int
 ) -> dict[str, etree._Element]:
-    """The elements that SignedInfo covers, by Id; those that differ from their digest are reported."""
+    """The elements that SignedInfo covers, by Id; those that differ from their digest are reported.
+
+    :param most: bytes of all of them together
+    """
     signed = {}
     for reference in info.findall(f"{_DS}Reference"):
         uri = reference.get("URI", "")
@@ -241,7 +255,11 @@ def _signed_elements(
         if by_id.get(own.removeprefix("#")) is not element:
             raise _Malformed(f"{uri} 与 {own} 不是同一内容")
         methods = [t.get("Algorithm", "") for t in reference.iter(f"{_DS}Transform")]
-        if _digest_of(reference, _canonical(element, methods)) != _digest_value(reference):
+        text = _canonical(element, methods)
+        most -= len(text)
+        if most < 0:
+            raise _Malformed("签名的内容互相重叠过多")
+        if _digest_of(reference, text) != _digest_value(reference):
             report.problems.append(f"签名中的 {uri.removeprefix('#')} 被改动。")
         signed[uri.removeprefix("#")] = element
     return signed
@@ -253,10 +271,17 @@ def _found(signed: Mapping[str, etree._Element], name: str) -> etree._Element | 
 
 
 def _check_manifest(
-    manifest: etree._Element, parts: Mapping[str, bytes], types: Mapping[str, str], base: Mapping[str, bytes]
+    manifest: etree._Element,
+    parts: Mapping[str, bytes],
+    types: Mapping[str, str],
+    base: Mapping[str, bytes],
+    canonical: dict[tuple[str, ...], bytes],
 ) -> list[str]:
     changes, covered = [], {}
-    for reference in manifest.findall(f"{_DS}Reference"):
+    references = manifest.findall(f"{_DS}Reference")
+    if len(references) > MAX_PARTS:
+        raise _Malformed("签到的部件过多")
+    for reference in references:
         name, _, kind = reference.get("URI", "").removeprefix("/").partition("?ContentType=")
         if name in covered:
             raise _Malformed(f"{name} 被签两次")
@@ -271,7 +296,10 @@ def _check_manifest(
             content = signing.relationship_digest_text(parts[name], ids)
             what = f"关系 {name} 被改动"
         elif methods:
-            content, what = _canonical(parse_xml(parts[name]), methods), f"部件 {name} 的内容被改动"
+            known = (name, *sorted(set(methods)))
+            if known not in canonical:
+                canonical[known] = _canonical(parse_xml(parts[name]), methods)
+            content, what = canonical[known], f"部件 {name} 的内容被改动"
         else:
             content, what = parts[name], f"部件 {name} 的内容被改动"
         if _digest_of(reference, content) != _digest_value(reference):

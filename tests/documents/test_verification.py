@@ -12,9 +12,9 @@ from datetime import timedelta
 import pytest
 
 from engine.documents import signing
-from engine.documents.package import CONTENT_TYPES, MAX_PARTS, read_package, write_package
+from engine.documents.package import CONTENT_TYPES, MAX_LIST, MAX_PARTS, read_package, write_package
 from engine.documents.signing import Picture
-from engine.documents.verification import Verification, verify
+from engine.documents.verification import MAX_SIGNATURES, Verification, verify
 from tests.documents import signers
 
 DOCUMENT = "word/document.xml"
@@ -168,6 +168,39 @@ def test_wrapped_signature() -> None:
 
     found = refused(edited(SIGNATURE, wrap), "sig1.xml")
     assert "出现两次" in found.signatures[0].problems[0]
+
+
+def test_what_a_stranger_has_checked_is_bounded() -> None:
+    """References to one long text again and again, signatures without end, and long lists, which each signature reads."""
+
+    def repeat(content: bytes) -> bytes:
+        found = re.search(rb'<Reference [^>]*URI="#(idOfficeObject[^"]*)".*?</Reference>', content)
+        assert found
+        again = found[0].replace(found[1], b"long") * 10
+        long = (
+            b'<Object Id="long">' + b"x" * len(content) + b"</Object>"
+        )  # ten times more than the whole part
+        return content.replace(found[0], found[0] + again).replace(b"</Signature>", long + b"</Signature>")
+
+    found = refused(edited(SIGNATURE, repeat), "sig1.xml")
+    assert any("重叠" in problem for problem in found.signatures[0].problems)
+
+    whole = read_package(signers.signed())
+    many = signing.assembled_parts(signing.base_parts(whole), [whole[SIGNATURE]] * (MAX_SIGNATURES + 1))
+    assert not refused(write_package(many), "签名超过").signatures
+
+    long = edited("_rels/.rels", lambda content: content + b" " * MAX_LIST)
+    assert not refused(long, "过大").signatures
+
+    def list_more(content: bytes) -> bytes:
+        found = re.search(rb'<Reference URI="/word/document.xml.*?</Reference>', content)
+        assert found
+        more = b"".join(
+            found[0].replace(b"document.xml", b"document%d.xml" % n) for n in range(MAX_PARTS + 1)
+        )
+        return content.replace(found[0], found[0] + more)
+
+    assert "过多" in refused(edited(SIGNATURE, list_more), "sig1.xml").signatures[0].problems[0]
 
 
 @pytest.mark.parametrize("way", ["plain", "named", "inside"])
