@@ -81,10 +81,10 @@ def test_a_character_that_no_font_has_is_told_before_signing_and_on_the_document
     ready: None, visit: Visit, engine: ProcessEngine
 ) -> None:
     member = to_sign(visit, engine, post="𠀀䶮岗")  # Noto has the second
-    assert "本机字体缺少“𠀀”字" in member.page
+    assert "本机字体缺少“𠀀”（U+20000）字" in member.page
     (found,) = re.findall(r'href="(/documents/\d+)"', member.page)
     member.get(found)
-    assert "本机字体缺少“𠀀”字" in member.page and "安装含有该字的字体" in member.page
+    assert "本机字体缺少“𠀀”（U+20000）字" in member.page and "安装含有该字的字体" in member.page
 
 
 def test_a_letter_is_signed_and_a_stranger_can_check_it(
