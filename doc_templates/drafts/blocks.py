@@ -47,5 +47,6 @@ def verification(*, y: float = 265, size: float = 15, x: float = 28) -> str:
         framed=place,
         line=240,
         rule="auto",
+        level=True,
     )
     return optional("验真", code)

@@ -32,7 +32,8 @@ RED = "FF0000"
 
 # The order is the schema's: Word refuses paragraph properties in another one.
 PARAGRAPH = ("keepNext", "keepLines", "pageBreakBefore", "framePr", "widowControl", "pBdr", "tabs", "kinsoku",
-             "overflowPunct", "autoSpaceDE", "autoSpaceDN", "snapToGrid", "spacing", "ind", "jc", "outlineLvl")  # fmt: skip
+             "overflowPunct", "autoSpaceDE", "autoSpaceDN", "snapToGrid", "spacing", "ind", "jc",
+             "textAlignment", "outlineLvl")  # fmt: skip
 
 
 def millimetres(length: float) -> int:
@@ -71,7 +72,11 @@ def border(side: str, kind: str = "single", *, size: int, color: str = "auto", s
 
 
 def run_properties(
-    font: str = "", size: float = 0, color: str = "", spacing: int | None = None, latin: str = LATIN
+    font: str = "",
+    size: float = 0,
+    color: str = "",
+    spacing: int | None = None,
+    latin: str = LATIN,
 ) -> str:
     """:param size: points"""
     out = ""
@@ -98,6 +103,7 @@ def paragraph_properties(
     first: int | None = None,
     hanging: int | None = None,
     jc: str = "",
+    level: bool = False,
     keep: bool = False,
     keep_lines: bool = False,
     two_lines: bool = False,
@@ -109,7 +115,8 @@ def paragraph_properties(
     outline: int | None = None,
     base: bool = False,
 ) -> str:
-    """:param framed: what ``frame`` returns
+    """:param level: pictures and characters of a line have one middle, not one foot
+    :param framed: what ``frame`` returns
     :param tabs: (left, center or right; place from the column's left edge)"""
     parts: dict[str, str] = {}
     if keep:
@@ -145,6 +152,8 @@ def paragraph_properties(
             parts[name] = f"<w:{name}{attributes}/>"
     if jc:
         parts["jc"] = f'<w:jc w:val="{jc}"/>'
+    if level:
+        parts["textAlignment"] = '<w:textAlignment w:val="center"/>'
     if outline is not None:
         parts["outlineLvl"] = f'<w:outlineLvl w:val="{outline}"/>'
     inner = (f'<w:pStyle w:val="{style}"/>' if style else "") + "".join(

@@ -104,5 +104,6 @@ def styles() -> str:
         + style("公文表单", "GWForm", run(size=14, spacing=0), par_(line=420, jc="left"))
         + style("公文表单栏目", "GWFormLabel", run(HEI), par_(jc="center"), "GWForm")
         + style("公文验真码", "GWVerify", run(size=7.5, spacing=0), par_(line=180, jc="left"))
+        + style("公文牌证标题", "GWPlaque", run(XBS, 36, spacing=120), par_(line=1040, jc="center"))
         + "</w:styles>"
     )

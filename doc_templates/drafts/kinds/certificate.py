@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drafts.ooxml import FANG, KAI, XBS, border, cell, millimetres, par, row, table, text
+from drafts.ooxml import FANG, KAI, border, cell, millimetres, par, row, table, text
 from drafts.package import Page
 
 PROFILE = "牌证"
@@ -54,12 +54,7 @@ def words() -> str:
 
     return (
         par("GWCell", line=500)
-        + par(
-            "GWCell",
-            text("荣誉证书", font=XBS, size=54, color=RED, spacing=480),
-            jc="center",
-            line=1240,
-        )
+        + par("GWPlaque", text("荣誉证书", size=54, color=RED, spacing=480), line=1240)
         + par("GWCell", line=400)
         + par("GWCell", text("{{ 姓名 }}同志：", font=KAI, size=26), line=860)
         + par("GWCell", "{%p if 事由|行数(20) <= 2 %}")

@@ -7,7 +7,7 @@ from drafts.ooxml import WIDTH, cell, par, row, table, tag_row, text
 
 
 def body() -> str:
-    area, goal, number, quality, limit = widths = [1600, 2905, 1280, 1200, 1860]
+    area, goal, number, quality, limit = widths = [1600, 2595, 1280, 1560, 1810]
 
     def pair(*fields: str) -> str:
         return row(

@@ -22,7 +22,7 @@ PAGE = Page(
 
 RED, PALE, SOFT = "B8000E", "FBEDEC", "D98A8A"
 WHOLE, CARD, LABEL = (millimetres(length) for length in (271, 66, 25))
-TEXT = WHOLE - CARD - LABEL - 40  # a line's breadth on either side
+TEXT = WHOLE - CARD - LABEL
 
 #: section -> (height in millimetres, how many lines of how many characters it takes in each size: points, line, lines, characters)
 SECTIONS = {
@@ -52,33 +52,23 @@ def fitted(field: str, sizes: tuple[tuple[float, float, int, int], ...]) -> str:
 def body() -> str:
     lines = "".join(border(side, size=6, color=SOFT) for side in ("top", "left", "bottom", "right"))
     title = cell(
-        par(
-            "GWCell",
-            text("共产党员承诺监督牌", font=XBS, size=36, color="FFFFFF", spacing=120),
-            jc="center",
-            line=1040,
-        ),
+        par("GWPlaque", text("共产党员承诺监督牌", color="FFFFFF")),
         width=WHOLE,
         fill=RED,
-    )
-    height = sum(height for height, _ in SECTIONS.values()) + 1.5
-    middle = row(
-        cell(card(), width=CARD, align="top", borders=lines),
-        cell(sections(lines), par("GWCell", line=20), width=WHOLE - CARD, align="top"),
-        height=millimetres(height),
-        exact=True,
     )
     return (
         table([WHOLE], row(title, height=millimetres(20), exact=True), borders="", margin=113)
         + par("GWCell", line=20)
-        + table([CARD, WHOLE - CARD], middle, borders="", margin=0)
-        + par("GWCell", line=40)
+        + sections(lines)
+        + par("GWCell", line=140)
         + foot()
         + par("GWCell", line=20)
     )
 
 
 def sections(lines: str) -> str:
+    """The card is one cell beside all six sections."""
+
     def label(name: str) -> str:
         first, second = (name[:4], f"{name[4:]}公开") if len(name) > 4 else (name, "公开")
         words = (first + second,) if len(name) == 2 else (first, second)
@@ -86,10 +76,15 @@ def sections(lines: str) -> str:
             par("GWCell", text(word, font=HEI, size=14, color=RED), jc="center", line=400) for word in words
         )
 
+    def beside(first: bool) -> str:
+        content, merge = (card(), "restart") if first else (par("GWCell"), "continue")
+        return cell(content, width=CARD, align="top", merge=merge, borders=lines)
+
     return table(
-        [LABEL, TEXT],
+        [CARD, LABEL, TEXT],
         *(
             row(
+                beside(name == "姓名"),
                 cell(label(name), width=LABEL, fill=PALE, borders=lines),
                 cell(fitted(f"公开.{name}", sizes), width=TEXT, borders=lines),
                 height=millimetres(height),
@@ -113,7 +108,7 @@ def card() -> str:
         + line("{{ 姓名 }}", 760, font=HEI, size=30)
         + par("GWCell", line=120)
         + line("{{ 岗位 }}", 400, size=14)
-        + line("{{ 支部名称 }}", 320, size=11)
+        + line("{{ 支部名称 }}", 320, size=10)
         + par("GWCell", line=240)
         + line("{{ 年度 }}年度", 400, font=HEI, size=14, color=RED)
         + line("亮岗履职　接受监督", 440, font=XBS, size=16, color=RED)

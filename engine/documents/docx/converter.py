@@ -69,6 +69,7 @@ class _Place:
     """Where a block stands: the part with its pictures, the page, and how far things are.
 
     :ivar left: of its paragraph, from the column's left edge
+    :ivar level: what stands in a line of its paragraph is level with the line's middle
     :ivar origin: what places on the page are measured from in CSS, from the page's upper left corner
     :ivar loose: takes what stands on the page itself, in headers and footers
     """
@@ -77,6 +78,7 @@ class _Place:
     relations: Mapping[str, str]
     page: Page
     left: float = 0.0
+    level: bool = False
     origin: tuple[float, float] = (0.0, 0.0)
     loose: list[str] | None = None
 
@@ -237,7 +239,8 @@ class Converter:
         if "numbering" in paragraph:
             paragraph, mark = self._numbered(element, paragraph, run)
         left = indents(paragraph, run)[0]
-        items = mark + self._runs(element, run, replace(place, left=left))
+        within = replace(place, left=left, level=paragraph.get("upright") == "center")
+        items = mark + self._runs(element, run, within)
         joined = tuple(other is not None and self._joined(paragraph, other) for other in near)
         css = f"{paragraph_css(paragraph, run, joined=(joined[0], joined[1]))};{run_css(run)}"
         level, out = paragraph.get("outline", 9), []
@@ -385,7 +388,7 @@ class Converter:
             source = place.relations.get(picture.source, "")
             content = self.pictures.get(picture.line, b"") if picture.line else self.parts.get(source, b"")
             on_page = picture.spot is not None and picture.spot.on_page
-            yield picture.html(content, place.origin if on_page else (place.left, 0))
+            yield picture.html(content, place.origin if on_page else (place.left, 0), level=place.level)
 
     # -- tables
 

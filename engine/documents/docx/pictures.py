@@ -47,8 +47,9 @@ class Picture:
     spot: Spot | None
     line: str = ""
 
-    def html(self, content: bytes, origin: tuple[float, float]) -> str:
-        """:param origin: what ``left`` and ``top`` are measured from, in the terms of ``spot``"""
+    def html(self, content: bytes, origin: tuple[float, float], *, level: bool = False) -> str:
+        """:param origin: what ``left`` and ``top`` are measured from, in the terms of ``spot``
+        :param level: the characters beside it are level with its middle, not with its foot"""
         kind = next((kind for magic, kind in _KINDS.items() if content.startswith(magic)), None)
         css = f"width:{self.width:g}pt;height:{self.height:g}pt;"
         key = f' {KEY}="line:{html.escape(self.line)}"' if self.line else ""
@@ -56,6 +57,8 @@ class Picture:
             key += f' {ON_PAGE}=""' if self.spot.on_page else ""
             left, top = self.spot.left - origin[0], self.spot.top - origin[1]
             css += f"position:absolute;left:{left:g}pt;top:{top:g}pt;z-index:{-1 if self.spot.behind else 5};"
+        elif level:
+            css += "vertical-align:middle;"
         if kind is None:
             if self.spot is not None and not self.line:
                 return ""

@@ -48,6 +48,8 @@ def read_paragraph(properties: etree._Element | None, out: Properties) -> Proper
                 out["stops"] = tuple(sorted(stops.items()))
             case "shd":
                 out["fill"] = value(element, "fill", "auto")
+            case "textAlignment":
+                out["upright"] = value(element)
             case "keepNext" | "keepLines" | "pageBreakBefore" | "widowControl":
                 out[tag] = on(element)
             case "outlineLvl":

@@ -36,7 +36,9 @@ class _Cell:
         return cls(
             content=[cell],
             column=column,
-            span=min(max(1, int(number(value(find(own, "gridSpan")), 1))), 63),  # as many columns as Word knows
+            span=min(
+                max(1, int(number(value(find(own, "gridSpan")), 1))), 63
+            ),  # as many columns as Word knows
             align={"center": "middle", "bottom": "bottom"}.get(value(find(own, "vAlign")), "top"),
             borders={} if lines is None else borders.borders(lines),
             padding=_margins(find(own, "tcMar")),
@@ -123,7 +125,9 @@ class Table:
             cells = [f'<td colspan="{row.before}" style="border:none"></td>'] if row.before else []
             for cell in row.cells:
                 content = "".join(map(blocks, cell.content))
-                if row.exact and cell.goes_on and not cell.merged:  # the cell is as high as its rows, not as the first of them
+                if (
+                    row.exact and cell.goes_on and not cell.merged
+                ):  # the cell is as high as its rows, not as the first of them
                     height = row.height + self._below(index, cell)
                     content = f'<div style="height:0"><div style="max-height:{height:g}pt;overflow:hidden">{content}</div></div>'
                 elif row.exact:
