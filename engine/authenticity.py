@@ -21,7 +21,16 @@ from sqlalchemy.orm import Session
 
 from engine import blobs, ledgers
 from engine.clock import local
-from engine.documents import authority, codes, differences, register, signatures, signing, verification
+from engine.documents import (
+    authority,
+    bounded_verification,
+    codes,
+    differences,
+    register,
+    signatures,
+    signing,
+    verification,
+)
 from engine.documents.authority import Certificate
 from engine.documents.register import Document
 from engine.documents.revisions import Revision
@@ -321,7 +330,8 @@ def of_file(session: Session, content: bytes, *, asked: str | None = None, at: d
 
 def check(session: Session, content: bytes, at: datetime) -> Verification:
     """The signatures of any .docx or PDF against this installation's authority, with what the register knows to be void."""
-    found = verification.verify(
+    verify = bounded_verification.verify if content.startswith(b"%PDF-") else verification.verify
+    found = verify(
         content,
         trusted=authority.trusted(session),
         revoked=authority.revoked(session),

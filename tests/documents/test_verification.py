@@ -200,7 +200,8 @@ def test_what_a_stranger_has_checked_is_bounded() -> None:
         )
         return content.replace(found[0], found[0] + more)
 
-    assert "过多" in refused(edited(SIGNATURE, list_more), "sig1.xml").signatures[0].problems[0]
+    found = refused(edited(SIGNATURE, list_more), "sig1.xml")
+    assert any("过多" in problem for problem in found.signatures[0].problems)
 
 
 @pytest.mark.parametrize("way", ["plain", "named", "inside"])

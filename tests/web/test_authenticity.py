@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
@@ -16,7 +17,7 @@ from sqlalchemy import select
 
 from engine import ProcessEngine
 from engine.database import Database
-from engine.documents import codes, register, revisions, signatures
+from engine.documents import bounded_verification, codes, register, revisions, signatures
 from engine.documents.authority import Certificate
 from engine.documents.package import read_package, write_package
 from engine.documents.signatures import Signing
@@ -358,3 +359,18 @@ def test_nonsense_is_answered_and_no_file_is_asked_for(issue: Issue, visit: Visi
         for content in (b"x", b"PK\x03\x04", b"%PDF-", b"\xd0\xcf\x11\xe0" + b"0" * 600):
             assert "不能确认" in bring(stranger, content, path)
         assert stranger.post(path, {}).status_code == 422 and "请选择要验证的文件" in stranger.page
+
+
+def test_a_pdf_that_takes_too_long_or_too_much_is_given_up(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few KB that unpack to ten million entries: minutes, and gigabytes."""
+    count = 10_000_000
+    entries = zlib.compress(b"\x01\x09\x00" * count, 9)
+    head = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\n"
+    xref = b"2 0 obj\n<</Type/XRef/Size %d/W[1 1 1]/Root 1 0 R/Filter/FlateDecode/Length %d>>stream\n"
+    tail = b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF" % len(head)
+    monkeypatch.setattr(bounded_verification, "TIMEOUT", 3)
+    stranger = visit("")
+    said = bring(stranger, head + xref % (count, len(entries)) + entries + tail, name="责任书.pdf")
+    assert "不能确认" in said and "没有通过验证" not in said
