@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from engine import blobs, history, instances, jobs, ledgers
 from engine.clock import local
-from engine.documents import codes, register, revisions
+from engine.documents import classification, codes, register, revisions
 from engine.documents.signature_lines import insert_signature_lines
 from engine.documents.templates import Template
 from engine.errors import Conflict, NotFound
@@ -50,6 +50,7 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
     template, code = Template.load(draft.template), codes.draw()
     proof = codes.for_template(code, runtime.settings.public_url)
     base = insert_signature_lines(template.fill({**draft.data, "验真": proof}), [])
+    level = classification.require_approval(base, approval=runtime.settings.classified_approval)
     with jobs.renewing(runtime.database, job):
         rendered = runtime.renderer.render(base)
     with runtime.database.write() as session:
@@ -70,6 +71,7 @@ def run(runtime: Runtime, job: Job, at: datetime) -> None:
             data={**draft.data, "验真": proof},
             base=base,
             slots=[],
+            classification=level,
             code=code,
             replaces_id=entry.plaque_id,
             at=at,
@@ -97,8 +99,9 @@ def _draft(runtime: Runtime, session: Session, entry: LedgerEntry) -> _Draft:
 
 
 def _name(entry: LedgerEntry) -> str:
-    """What the first section begins with: 范承志."""
-    lines = entry.sections[0].text.splitlines() if entry.sections else []
+    """What the first section begins with: 范承志. Strangers read it where they verify the plaque."""
+    first = entry.sections[0] if entry.sections else None
+    lines = first.text.splitlines() if first is not None and first.audience != AUDIENCES[0] else []
     return lines[0][:100] if lines else str(entry.id)
 
 

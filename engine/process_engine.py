@@ -454,7 +454,12 @@ class ProcessEngine:
             else trials.completed(template.fields, data)
         )
         proof = codes.for_template("SAMPLE" + "X" * (codes.LENGTH - 6), self.settings.public_url)
-        return trials.fill(template, {"验真": proof, **given}, self._runtime.previews.rendered)
+        return trials.fill(
+            template,
+            {"验真": proof, **given},
+            self._runtime.previews.rendered,
+            approval=self.settings.classified_approval,
+        )
 
     def template_acts(self, template_id: int, *, by: int) -> list[history.Event]:
         """Who made a version of it, and whose process was given one; oldest first."""

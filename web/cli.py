@@ -437,7 +437,8 @@ def render(template: Path, data: Path, output: Path, pdf: Path | None) -> None:
     """用 JSON 数据填写一个 Word 模板；版记放到最后一个偶数页，签名处空着。"""
     compiled, values = Template.load(template.read_bytes()), _json_object(f"@{data}")
     with Renderer() as renderer:
-        content = trials.document(compiled, values, renderer.render)
+        approval = os.environ.get("LVZE_CLASSIFIED_APPROVAL")
+        content = trials.document(compiled, values, renderer.render, approval=approval)
         output.write_bytes(content)
         if pdf is not None:
             pdf.write_bytes(renderer.render(content).pdf)

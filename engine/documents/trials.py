@@ -15,7 +15,7 @@ from typing import Any
 from docx import Document
 from PIL import Image, ImageDraw
 
-from engine.documents import imprint, pages, standard
+from engine.documents import classification, imprint, pages, standard
 from engine.documents.docx import missing_characters
 from engine.documents.fields import Field
 from engine.documents.rendered import Rendered
@@ -40,6 +40,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("职务", "党委书记"), ("科室", "办公室"), ("岗位", "科员"), ("网址", "https://example.gov.cn/v/sample"),
     ("附注", "此件发至基层党支部"), ("密级", ""), ("紧急", ""), ("份号", ""), ("理由", "本季度无此项任务"),
 )  # fmt: skip
+# Of agencies and people who do something together, those after the first.
+_OTHERS = {"中共云溪市直机关工作委员会": "中共云溪市委组织部", "陈立功": "林海燕"}
 _NUMBERS = (
     ("季度", 1),
     ("年", 2026),
@@ -87,19 +89,33 @@ class Questions:
     data: dict[str, Any]
 
 
-def document(template: Template, data: Mapping[str, Any], render: Callable[[bytes], Rendered]) -> bytes:
+def document(
+    template: Template,
+    data: Mapping[str, Any],
+    render: Callable[[bytes], Rendered],
+    *,
+    approval: str | None = None,
+) -> bytes:
     """The .docx as a process makes it, with an empty place for every signature that it has room for.
 
-    :raises Invalid: as ``Template.fill``
+    :param approval: by which the installation may have a 密级 (``classification``)
+    :raises Invalid: as ``Template.fill``; ``classified``
     """
     filled = template.fill(data)
+    classification.require_approval(filled, approval=approval)
     lines = [Line(slot) for slot in places_in(filled)]
     return imprint.placed(insert_signature_lines(filled, lines), render)
 
 
-def fill(template: Template, data: Mapping[str, Any], render: Callable[[bytes], Rendered]) -> Trial:
-    """:raises Invalid: as ``Template.fill``, or beyond the renderer's limits"""
-    docx = document(template, data, render)
+def fill(
+    template: Template,
+    data: Mapping[str, Any],
+    render: Callable[[bytes], Rendered],
+    *,
+    approval: str | None = None,
+) -> Trial:
+    """:raises Invalid: as ``document``, or beyond the renderer's limits"""
+    docx = document(template, data, render, approval=approval)
     rendered = render(docx)
     pictures = [
         pages.page_picture(rendered.pdf, number) for number in range(1, min(rendered.pages, MAX_PICTURES) + 1)
@@ -168,8 +184,11 @@ def _row(field: Field, number: int) -> Any:
 
 def _numbered(value: Any, number: int) -> Any:
     """Rows that say which they are."""
-    told = isinstance(value, str) and value.endswith("示例")
-    return f"{value}（{'一二三'[number]}）" if told else value
+    if not isinstance(value, str):
+        return value
+    if value.endswith("示例"):
+        return f"{value}（{'一二三'[number]}）"
+    return _OTHERS.get(value, value) if number else value
 
 
 def _plain(field: Field, type_: str) -> Any:
@@ -260,7 +279,7 @@ def _component(field: Field, key: str) -> dict[str, Any]:
         "日期": "datetime",
         "是否": "checkbox",
     }.get(field.type, "textarea" if field.name in _WIDE else "textfield")
-    told = {"文本": "", "列表": "一行一项"}.get(field.type, field.type)
+    told = {"列表": "一行一项", "多段文字": "一行一段"}.get(field.type, "")
     if field.many and field.parts:
         told = "JSON 数组"
     narrow = kind in ("number", "datetime", "checkbox")

@@ -101,6 +101,18 @@ def test_a_template_is_tried(visit: Visit) -> None:
     assert "不是正确的 JSON" in designer.page
 
 
+def test_no_trial_bears_a_classification(visit: Visit) -> None:
+    designer = visit("dingyifan")
+    designer.get(PAGES)
+    upload(designer, made("机密★1年", "{{ 标题 }}"))
+    for make in ("page", "docx", "pdf"):
+        assert (
+            designer.post(f"{first(designer)}/trial", {"标题": "甲", "make": f"form-{make}"}).status_code
+            == 422
+        )
+        assert "涉密系统" in designer.page
+
+
 def test_a_process_is_given_the_new_version(visit: Visit, engine: ProcessEngine, world: World) -> None:
     designer = visit("dingyifan")
     designer.get(PAGES)
