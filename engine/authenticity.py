@@ -179,7 +179,6 @@ def _standing(session: Session, document: Document, *, brought: bool = False) ->
     )
     if not _discloses(session, document, brought=brought):
         return standing
-    successor = register.successor(session, document.id)
     given = [slot.signature.signed_at for slot in document.slots if slot.signature is not None]
     return replace(
         standing,
@@ -188,10 +187,17 @@ def _standing(session: Session, document: Document, *, brought: bool = False) ->
         number=document.number,
         unit=_unit(session, document),
         reason=document.void_reason,
-        successor=None if successor is None else (successor.code, successor.title),
+        successor=_successor(session, document),
         signed_at=max(given, default=None),
         signed=_signed(session, document),
     )
+
+
+def _successor(session: Session, document: Document) -> tuple[str | None, str] | None:
+    found = register.successor(session, document.id)
+    if found is None:
+        return None
+    return found.code, found.title if _discloses(session, found, brought=False) else found.kind
 
 
 def _verdict(session: Session, document: Document) -> Verdict:
@@ -215,12 +221,9 @@ def _issued(session: Session, document: Document) -> bool:
 def _discloses(session: Session, document: Document, *, brought: bool) -> bool:
     if document.classification is not None:
         return False
+    # Rows that are superseded or void too: what only the branch was to read is not everybody's since.
     entry = ledgers.LedgerEntry
-    rows = session.scalars(
-        select(entry.audience).where(
-            entry.document_id == document.id, entry.superseded_at.is_(None), entry.voided_at.is_(None)
-        )
-    ).all()
+    rows = session.scalars(select(entry.audience).where(entry.document_id == document.id)).all()
     return brought or "支部" not in rows
 
 

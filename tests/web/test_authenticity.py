@@ -13,7 +13,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from engine import ProcessEngine
 from engine.database import Database
@@ -254,7 +254,7 @@ def test_an_altered_file_is_told_and_what_was_altered(
     words = parts["word/document.xml"].replace("李建国".encode(), "李建党".encode())
     assert words != parts["word/document.xml"]
     said = bring(stranger, write_package(parts | {"word/document.xml": words}), f"/v/{A}")
-    assert "被改动过" in said and "部件 word/document.xml 的内容被改动" in said
+    assert "被改动过" in said and "正文（word/document.xml）的内容被改动" in said
     said = bring(stranger, base(codes.shown(A) + "伪造"), f"/v/{A}")
     assert "被改动过" in said and "与登记簿中的各版都不相同" in said, (
         "its signatures were taken off, the code is left"
@@ -350,6 +350,29 @@ def test_strangers_learn_no_title_of_what_is_classified_or_disclosed_to_the_bran
     altered["word/document.xml"] = altered["word/document.xml"].replace("李建国".encode(), "李建党".encode())
     assert TITLE not in bring(stranger, write_package(altered), f"/v/{B}")
     assert TITLE not in bring(stranger, file(database, secret), f"/v/{A}")
+
+
+def test_what_only_the_branch_reads_stays_so_when_it_is_superseded_or_void(
+    issue: Issue, sign: Sign, visit: Visit, database: Database
+) -> None:
+    old = issue(A)
+    new = issue(B, title="只在支部公开的新责任书", replaces_id=old)
+    for letter in (old, new):
+        sign(letter, "issuer")
+        sign(letter, "recipient")
+    row = {"ledger": "承诺", "values": {}, "audience": "支部", "published_at": NOW, "updated_at": NOW}
+    with database.write() as session:
+        session.add(LedgerEntry(document_id=new, key="甲", **row))
+    stranger = visit("")
+    stranger.get(f"/v/{A}")
+    assert "已被取代" in text(stranger) and TITLE in text(stranger)
+    assert "只在支部公开" not in text(stranger) and f"/v/{B}" in stranger.page
+    for ended in ({"superseded_at": NOW}, {"voided_at": NOW, "void_reason": "换签"}):
+        with database.write() as session:
+            session.execute(update(LedgerEntry).values(superseded_at=None, voided_at=None))
+            session.execute(update(LedgerEntry).values(**ended))
+        stranger.get(f"/v/{B}")
+        assert "只在支部公开" not in text(stranger) and "苏小满" not in text(stranger)
 
 
 def test_nonsense_is_answered_and_no_file_is_asked_for(issue: Issue, visit: Visit) -> None:
