@@ -46,6 +46,9 @@ _DIGESTS: dict[str, Callable[[bytes], bytes]] = {
     "http://www.w3.org/2001/04/xmldsig-more#sha384": lambda content: hashlib.sha384(content).digest(),
     "http://www.w3.org/2001/04/xmlenc#sha512": lambda content: hashlib.sha512(content).digest(),
 }
+# What a reader calls the parts of a Word file.
+_PARTS = {"word/document": "正文", "word/header": "页眉", "word/footer": "页脚", "word/media/": "图片", "word/styles": "样式",
+          "word/numbering": "编号"}  # fmt: skip
 _METHODS: dict[str, hashes.HashAlgorithm] = {
     f"http://www.w3.org/2001/04/xmldsig-more#{kind}-sha{size}": algorithm
     for kind in ("rsa", "ecdsa")
@@ -299,9 +302,9 @@ def _check_manifest(
             known = (name, *sorted(set(methods)))
             if known not in canonical:
                 canonical[known] = _canonical(parse_xml(parts[name]), methods)
-            content, what = canonical[known], f"部件 {name} 的内容被改动"
+            content, what = canonical[known], f"{_named(name)}的内容被改动"
         else:
-            content, what = parts[name], f"部件 {name} 的内容被改动"
+            content, what = parts[name], f"{_named(name)}的内容被改动"
         if _digest_of(reference, content) != _digest_value(reference):
             changes.append(what)
     for name in base:
@@ -478,6 +481,11 @@ def _strangers(parts: Mapping[str, bytes], base: Mapping[str, bytes], names: Seq
             target = target_of("", relation.get("Target", ""))
             known |= {target, relationships_of(target)}
     return [name for name in parts if name not in known]
+
+
+def _named(part: str) -> str:
+    told = next((words for beginning, words in _PARTS.items() if part.startswith(beginning)), "部件")
+    return f"{told}（{part}）"
 
 
 def _by_id(root: etree._Element) -> dict[str, etree._Element]:
