@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from lxml import html
 
+from engine.documents import codes
 from engine.documents.docx import to_html
 from engine.documents.keys import held_in_memory
 from engine.documents.package import read_package, write_package
@@ -22,6 +23,7 @@ from engine.documents.templates import Template
 from engine.errors import Invalid
 from tests.documents.samples import COMMITMENT, LETTER, NOTICE, SAMPLES, template
 
+PROOF = codes.for_template("ABCDEFGHJKLMNPQR", "https://lvze.example.org")
 AT = datetime(2026, 3, 5, 2, tzinfo=UTC)
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63"
@@ -125,6 +127,36 @@ def test_merged_cells_stay_one_a_row_without_lines_between() -> None:
     css = document.find(".//style").text
     assert re.search(rf"\.{first.get('class')}\{{[^}}]*border-bottom:none", css)
     assert re.search(rf"\.{second.get('class')}\{{[^}}]*border-top:none", css)
+
+
+def test_a_cell_merged_over_rows_of_exact_height_is_cut_where_the_last_of_them_ends() -> None:
+    def row(merge: str, text: str) -> str:
+        return (
+            '<w:tr><w:trPr><w:trHeight w:val="400" w:hRule="exact"/></w:trPr><w:tc><w:tcPr>'
+            f"<w:vMerge{merge}/></w:tcPr><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc></w:tr>"
+        )
+
+    rows = row(' w:val="restart"', "上下三行") + row("", "") * 2 + row(' w:val="restart"', "一行")
+    found = page(with_body(f"<w:tbl>{rows}</w:tbl>"))
+    kept = {
+        text: re.findall(r"max-height:(\d+)pt", cell.find("div").get("style") + html.tostring(cell).decode())[
+            0
+        ]
+        for cell in found.iter("td")
+        if (text := "".join(cell.itertext()).strip())
+    }
+    assert kept == {"上下三行": "60", "一行": "20"}
+
+
+def test_characters_beside_a_picture_are_level_with_its_middle_where_the_paragraph_says_so() -> None:
+    (code,) = (
+        image
+        for image in page(Template.load(template("通知")).fill({**SAMPLES["通知"], "验真": PROOF})).iter(
+            "img"
+        )
+        if "vertical-align:middle" in image.get("style")
+    )
+    assert "验真码 ABCD-EFGH-JKLM-NPQR" in "".join(code.getparent().itertext())
 
 
 def test_header_row_repeats_and_part_stays_with_its_first_goal() -> None:
