@@ -69,7 +69,7 @@ def test_a_letter_sent_back_and_changed_keeps_its_void_signature_visibly(
     member.get(f"/documents/{letter.id}")
     page = read(member)
     assert page.index("第 2 版 现行") < page.index("第 1 版 已被取代"), "the newest first"
-    assert "退回修改后重新生成，在程立功办理之后" in page and "数量写得不实，请改。" in page
+    assert "退回修改后重新生成，程立功办理后形成" in page and "数量写得不实，请改。" in page
     assert re.search(r"苏小满 作废.{5,50}作废：数量写得不实，请改。", page), page
     member.get(member.link("自苏小满签名以来的改动"))
     assert "<del>数量2</del><ins>走访企业六家</ins>" in member.page
