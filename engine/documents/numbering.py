@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -166,7 +166,12 @@ def assign(
 
 
 def _count(session: Session, agency_unit_id: int, code: str, year: int, at_least: int = 0) -> int:
-    """Count the series on, or up to ``at_least``, where numbers of it were issued elsewhere."""
+    """Count the series on, or up to ``at_least``, where numbers of it were issued elsewhere.
+
+    Whoever has the 代字 counts on from its first holder of the year: a unit that succeeds to another takes it over.
+    """
+    series = select(NumberSeries.agency_unit_id).where(NumberSeries.code == code, NumberSeries.year == year)
+    agency_unit_id = session.scalar(series.order_by(NumberSeries.agency_unit_id).limit(1)) or agency_unit_id
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     last = NumberSeries.__table__.c.last
     counted = (
@@ -189,17 +194,27 @@ def get(session: Session, number_id: int) -> DocumentNumber:
     return number
 
 
-def attach(session: Session, number: DocumentNumber, *, document_id: int) -> None:
-    """Say which document carries the number.
+def attach(session: Session, number: DocumentNumber, *, document_id: int, at: datetime) -> None:
+    """Say which document carries the number. The one that it carried before (it was revised in another year) is 作废.
 
-    :raises Conflict: ``number-taken``: another document that is in force has it, or it is cancelled
+    :raises Conflict: ``number-taken``: another document that is in force has it, it was issued elsewhere, or it is cancelled
     """
+    session.refresh(number, with_for_update=True)  # somebody may be cancelling it
+    if number.imported_at is not None:
+        raise Conflict("number-taken", f"发文字号“{number.text}”在旧登记中已有文件。", number=number.text)
     if number.cancelled_at is not None:
         raise Conflict("number-taken", f"发文字号“{number.text}”已作废，不能再用。", number=number.text)
     if number.document_id not in (None, document_id):
         carrier = session.get(Document, number.document_id)
         if carrier is not None and carrier.voided_at is None:
             raise Conflict("number-taken", f"发文字号“{number.text}”已用于另一份文件。", number=number.text)
+    former = select(DocumentNumber).where(
+        DocumentNumber.document_id == document_id,
+        DocumentNumber.id != number.id,
+        DocumentNumber.cancelled_at.is_(None),
+    )
+    for one in session.scalars(former):
+        one.cancelled_at, one.reason = at, f"文件改用“{number.text}”"
     number.document_id = document_id
     session.flush()
 
@@ -214,6 +229,7 @@ def cancel(
     """
     if not reason.strip():
         raise Invalid("reason-missing", "作废发文字号须写明理由。", {"reason": "请写明理由。"})
+    session.refresh(number, with_for_update=True)  # a document may be taking it
     if number.cancelled_at is not None:
         raise Conflict("number-cancelled", f"发文字号“{number.text}”已经作废。", number=number.text)
     carrier = session.get(Document, number.document_id) if number.document_id is not None else None
@@ -269,13 +285,15 @@ def enter(
     """Enter a number that was issued elsewhere, as it was printed; the series goes on behind it.
 
     :param cancelled: why it is 作废
-    :raises Invalid: ``number-text``: not a 发文字号 in any form
+    :raises Invalid: ``number-text``: not a 发文字号 in any form, or the none-th
     :raises Conflict: ``number-registered``
     """
     parsed = parse(text)
     if parsed is None:
         raise Invalid("number-text", f"“{text}”不像发文字号，应如“云工委〔2026〕5号”或“云工委【2012】05号”。")
     code, year, sequence = parsed
+    if sequence == 0:
+        raise Invalid("number-text", f"“{text}”的序号是 0，发文字号从 1 编起，请核对。")
     same = (DocumentNumber.code == code, DocumentNumber.year == year, DocumentNumber.sequence == sequence)
     standing = session.scalar(
         select(DocumentNumber.text).where(DocumentNumber.agency_unit_id == agency_unit_id, *same)
@@ -333,6 +351,7 @@ def lines(
 class Series:
     """How far a 代字 has come in a year.
 
+    :ivar elsewhere: issued under the same 代字 by another unit: a predecessor, or the successor
     :ivar missing: numbers between the first and the last of which this register knows nothing (issued elsewhere, not imported)
     """
 
@@ -343,10 +362,11 @@ class Series:
     last: int
     issued: int
     cancelled: int
+    elsewhere: int = 0
 
     @property
     def missing(self) -> int:
-        return self.last - self.issued
+        return max(0, self.last - self.issued - self.elsewhere)
 
 
 def series(session: Session, *, agencies: Collection[int] | None) -> list[Series]:
@@ -368,7 +388,10 @@ def series(session: Session, *, agencies: Collection[int] | None) -> list[Series
         .group_by(number.agency_unit_id, Unit.name, number.code, number.year)
         .order_by(number.year.desc(), Unit.name, number.code)
     )
-    return [Series(*row) for row in session.execute(query)]
+    everybody = select(number.code, number.year, func.count(number.id)).group_by(number.code, number.year)
+    known = {(code, year): count for code, year, count in session.execute(everybody)}
+    found = [Series(*row) for row in session.execute(query)]
+    return [replace(one, elsewhere=known[one.code, one.year] - one.issued) for one in found]
 
 
 def _visible(query: Any, agencies: Collection[int] | None) -> Any:

@@ -34,7 +34,7 @@ from engine.documents.register import Document
 from engine.documents.signature_lines import Line, insert_signature_lines
 from engine.documents.slots import Slot
 from engine.documents.templates import Template
-from engine.errors import Conflict
+from engine.errors import Conflict, Invalid
 from engine.service_tasks import Operation
 
 REASON = "退回修改后重新生成"
@@ -142,7 +142,14 @@ def run(
     each: list[Mapping[str, Any]] | None = None,
     **_: Any,
 ) -> dict[str, Any]:
-    """Enter what ``prepare`` rendered."""
+    """Enter what ``prepare`` rendered.
+
+    :raises Invalid: ``number-shared``: one 发文字号 for many documents
+    """
+    if each is not None and number is not None:
+        raise Invalid(
+            "number-shared", "一个发文字号只能用于一份文件，成批生成的文件不能共用；请去掉 number。"
+        )
     digest = Template.load(context.loaded.templates[template]).digest
     former = {document.title: document for document in _former(context, replaces)}
     documents = [
@@ -187,7 +194,7 @@ def _enter(
         "event_seq": context.instance.event_seq,
     }
     if former is not None and _same_places(former, rendered.slots):
-        former.data, former.code = rendered.data, rendered.code
+        former.data, former.code, former.number = rendered.data, rendered.code, number
         former.classification, former.ordered = rendered.classification, order == "依次"
         try:
             register.add_revision(session, former.id, base=rendered.base, reason=REASON, at=at, **act)
@@ -218,10 +225,13 @@ def _enter(
 
 
 def _attach(context: Operation, number: str, document: Document) -> None:
-    """Say in the register of numbers which document carries this one."""
+    """Say in the register of numbers which document carries this one.
+
+    :raises Conflict: ``number-taken``: another one has it, or it is cancelled
+    """
     row = numbering.DocumentNumber
     found = context.session.scalar(
-        select(row).where(row.text == number, row.imported_at.is_(None), row.cancelled_at.is_(None))
+        select(row).where(row.text == number).order_by(row.cancelled_at.is_not(None), row.id.desc()).limit(1)
     )
     if found is not None:
-        numbering.attach(context.session, found, document_id=document.id)
+        numbering.attach(context.session, found, document_id=document.id, at=context.at)

@@ -17,7 +17,7 @@ from engine.database import Database
 from engine.deployments import Deployment, ProcessDefinition
 from engine.documents import number_workbook, numbering
 from engine.documents.numbering import DocumentNumber, NumberSeries
-from engine.documents.register import MAKER
+from engine.documents.register import MAKER, Document
 from engine.errors import Conflict, Invalid
 from engine.instances import ProcessInstance
 from engine.organisation.units import Unit
@@ -93,7 +93,7 @@ def test_cancelled_number_stays_with_its_reason_and_is_not_used_again(
         with pytest.raises(Conflict, match="已经作废"):
             numbering.cancel(session, number, reason="再次作废", at=AT)
         with pytest.raises(Conflict, match="已作废"):
-            numbering.attach(session, number, document_id=1)
+            numbering.attach(session, number, document_id=1, at=AT)
     assert issue(database, agency) == "云工委〔2026〕2号"
     with database.read() as session:
         kept = session.scalars(select(DocumentNumber).where(DocumentNumber.sequence == 1)).one()
@@ -116,6 +116,51 @@ def test_a_class_of_documents_has_a_sequence_of_its_own(database: Database, agen
         assert (classed.code, classed.category) == ("云工委综字", "综字")
         with pytest.raises(Invalid, match="综字"):
             numbering.assign(session, agency_unit_id=agency, code="云工委", category="A1", year=2026, at=AT)
+
+
+def test_a_successor_counts_on_in_the_year_in_which_it_took_over_the_code(
+    database: Database, agency: int
+) -> None:
+    assert [issue(database, agency) for _ in range(2)] == ["云工委〔2026〕1号", "云工委〔2026〕2号"]
+    with database.write() as session:
+        session.get_one(Unit, agency).dissolved_on = date(2026, 7, 1)
+        session.flush()
+        new = Unit(
+            kind="党工委", name="新", short_name="新", founded_on=date(2026, 7, 1), agency_code="云工委"
+        )
+        session.add(new)
+        session.flush()
+        successor = new.id
+    assert [issue(database, successor), issue(database, agency)] == ["云工委〔2026〕3号", "云工委〔2026〕4号"]
+    with database.read() as session:
+        assert not any(one.missing for one in numbering.series(session, agencies=None))
+        assert not any(one.missing for one in numbering.series(session, agencies=[successor]))
+
+
+def test_no_number_zero_comes_in(database: Database, agency: int) -> None:
+    """It would count the series on: a gap."""
+    issue(database, agency)
+    content = workbook(("市直机关党工委", "云工委〔2026〕0号", "关于党费收缴的通知", "2026-03-05", ""))
+    with database.write() as session:
+        report = number_workbook.read(session, content, at=AT)
+    assert "从 1 编起" in report.errors[0].message and issue(database, agency) == "云工委〔2026〕2号"
+
+
+def test_a_document_has_one_number_and_gives_the_former_up(database: Database, agency: int) -> None:
+    for year in (2026, 2027):
+        issue(database, agency, year)
+    with database.write() as session:
+        former, later = session.scalars(select(DocumentNumber).order_by(DocumentNumber.year))
+        letter = Document(kind="通知", title="甲", template_digest="", data={}, created_at=AT)
+        session.add(letter)
+        session.flush()
+        numbering.attach(session, former, document_id=letter.id, at=AT)
+        numbering.attach(session, later, document_id=letter.id, at=AT)
+        assert (former.cancelled_at, former.reason) == (AT, "文件改用“云工委〔2027〕1号”")
+        later.imported_at = AT
+        session.flush()
+        with pytest.raises(Conflict, match="旧登记"):
+            numbering.attach(session, later, document_id=letter.id, at=AT)
 
 
 def test_a_step_taken_back_takes_its_number_again(database: Database, agency: int) -> None:
