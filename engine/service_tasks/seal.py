@@ -3,9 +3,10 @@
 Inputs: ``documents`` (ids), ``slot``, ``unit`` (id), ``authorization`` (the result variable of the user task that approved it),
 ``copies`` (份数: how many are printed and stamped, for the register; default 1).
 
-No seal is used unattended: whoever completed that task has to be a keeper of the unit's seal at that moment (``seals.KEEPERS``), or to
-act for one, and the register names him. A diagram alone permits nothing, lest a designer could seal in any unit's name. Documents
-without the slot (units without a seal have none) and those sealed already are left as they are.
+No seal is used unattended: that task was completed in this process (``engine.approvals``), and whoever did has to be a keeper of the
+unit's seal at that moment (``seals.KEEPERS``), or to act for one; the register names him. A diagram alone permits nothing, lest a
+designer could seal in any unit's name. Documents without the slot (units without a seal have none) and those sealed already are left
+as they are.
 
 Result: ``sealed``, how many were sealed now.
 """
@@ -16,7 +17,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from engine import finished_pdfs
+from engine import approvals, finished_pdfs
 from engine.clock import local
 from engine.documents import register, seals, signatures
 from engine.errors import NotAllowed
@@ -34,7 +35,7 @@ def run(
     copies: Any = 1,
 ) -> dict[str, Any]:
     """:raises NotFound: no such unit or document
-    :raises NotAllowed: nobody approved it, or somebody who may not use this seal
+    :raises NotAllowed: nobody approved it (``seal-without-approval``, ``not-approved``), or somebody who may not use this seal
     """
     unit_id = int(unit)
     name = units.name_on(context.session, unit_id, local(context.at).date()).name
@@ -74,6 +75,7 @@ def _approved(context: Operation, authorization: dict[str, Any], unit_id: int, n
             "并把它的办理结果填进 authorization。",
             unit=unit_id,
         )
+    approvals.require(context.session, context.instance, authorization)
     for one in (int(person), *delegation.acts_for(context.session, int(person), local(moment).date())):
         with suppress(NotAllowed):
             seals.require_keeper(context.session, unit_id=unit_id, person_id=one, at=moment)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import finished_pdfs
+from engine import approvals, finished_pdfs
 from engine.documents import register, signatures
-from engine.errors import Conflict, Invalid
+from engine.errors import Conflict, Invalid, NotAllowed
 from engine.service_tasks import Operation
 
 
@@ -28,6 +28,7 @@ def run(
     reason: str | None = None,
 ) -> dict[str, Any]:
     """:raises Invalid: nobody has consented
+    :raises NotAllowed: ``not-approved``: the consent is nobody's act in this process
     :raises Conflict: a document changed after the consent
     """
     ids = [int(one) for one in (documents if isinstance(documents, list) else [documents])]
@@ -40,6 +41,11 @@ def run(
     consent = (authorization or {}).get("签名")
     if not consent:
         raise Invalid("no-consent", "没有签署人的授权，不能签署；请检查流程图中签署步骤的 authorization。")
+    assert authorization is not None
+    approvals.require(context.session, context.instance, authorization)
+    told = (authorization["操作人"]["person"], authorization["结果"], authorization["方式"])
+    if (consent["person"], consent["outcome"], consent["way"]) != told:
+        raise NotAllowed("not-approved", "授权里的签名不是办理该任务的人当时所签，不能据此签署。")
     for document in found:
         if document.revision.created_at > consent["at"]:
             raise Conflict("document-changed", f"《{document.title}》在授权之后有了改动，须重新签署。")

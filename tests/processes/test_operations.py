@@ -8,13 +8,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine import Conflict, Invalid, NotAllowed, NotFound, Settings
-from engine.documents import register, seals, signatures
+from engine import Conflict, Invalid, NotAllowed, NotFound, Settings, history
+from engine.deployments import ProcessDefinition
+from engine.documents import numbering, register, seals, signatures
+from engine.history import Entry
+from engine.instances import ProcessInstance
 from engine.organisation import delegation
 from engine.service_tasks import Operation, lookup, notify, number, publish, render, seal, sign
 from engine.shipped import DOC_TEMPLATES
+from engine.work_items import WorkItem
 from tests.processes.conftest import MORNING, World
 from web.play import handwriting
 
@@ -50,10 +55,31 @@ def operation(world: World, session: Session) -> Operation:
         settings=settings,
         renderer=renderer,
         loaded=SimpleNamespace(templates=templates, ledgers={}),
-        instance=SimpleNamespace(id=None, stream="instance:0", event_seq=0, started_by_id=None),
+        instance=SimpleNamespace(id=None, stream="instance:0", event_seq=0, started_by_id=None, path="/0/"),
         prepared=None,
     )
     return cast(Operation, made)
+
+
+def approved(operation: Operation, person: int, **more: Any) -> dict[str, Any]:
+    """The result of a user task that somebody completed in the operation's instance."""
+    session = operation.session
+    definition = session.scalars(select(ProcessDefinition.id)).first()
+    instance = ProcessInstance(
+        definition_id=definition, path="", title="发文", started_at=MORNING, scope="p", version=1
+    )
+    session.add(instance)
+    session.flush()
+    instance.path = operation.instance.path = f"/{instance.id}/"
+    item = WorkItem(
+        instance_id=instance.id, element_id="t", name="签发", title="签发", opened_at=MORNING, version=1
+    )
+    session.add(item)
+    session.flush()
+    told = {"结果": None, "方式": None, **more}
+    payload = {"work_item": item.id, "signer": None, "outcome": told["结果"], "way": told["方式"]}
+    history.append(session, instance.stream, instance, [Entry("completed", payload, person)], MORNING)
+    return {"操作人": {"person": person}, "时间": MORNING, **told}
 
 
 def rendered(operation: Operation, world: World, **inputs: Any) -> dict[str, Any]:
@@ -141,7 +167,8 @@ def test_a_batch_is_signed_once(operation: Operation, world: World) -> None:
         at=MORNING,
     )
     signatures.store(operation.session, consent, at=MORNING)
-    task = {"签名": consent.authorization}
+    secretary = world.player.people["林思远"]
+    task = approved(operation, secretary, 结果="已签", 方式="电子", 签名=consent.authorization)
     assert sign.run(operation, documents=documents, slot="issuer", authorization=task) == {"signed": 2}
     operation.session.expire_all()
     assert sign.run(operation, documents=documents, slot="issuer", authorization=task) == {"signed": 0}
@@ -163,8 +190,8 @@ def test_a_batch_is_signed_once(operation: Operation, world: World) -> None:
 def test_a_seal_is_put_once_and_registered(operation: Operation, world: World) -> None:
     unit = world.player.units["市直机关工委"]
     document = rendered(operation, world)["document"]
-    approved = {"操作人": {"person": world.player.people["林思远"]}}
-    given = {"documents": document, "slot": "seal", "unit": unit, "authorization": approved}
+    task = approved(operation, world.player.people["林思远"])
+    given = {"documents": document, "slot": "seal", "unit": unit, "authorization": task}
     assert seal.run(operation, **given) == {"sealed": 1}
     operation.session.expire_all()
     assert seal.run(operation, **given) == {"sealed": 0}
@@ -178,7 +205,7 @@ def test_a_seal_is_not_used_without_its_keepers_approval(operation: Operation, w
     given = {"documents": document, "slot": "seal", "unit": unit}
     with pytest.raises(NotAllowed, match="不能自动使用"):
         seal.run(operation, **given)
-    stranger = {"操作人": {"person": people["高景行"]}, "时间": MORNING}
+    stranger = approved(operation, people["高景行"])
     with pytest.raises(NotAllowed, match="不能用这枚印章"):
         seal.run(operation, **given, authorization=stranger)
     delegation.delegate(
@@ -199,6 +226,18 @@ def test_a_place_for_a_seal_only_where_there_is_one(operation: Operation, world:
     ]
     assert register.get(operation.session, document).slots == []
     assert seal.run(operation, documents=[document], slot="seal", unit=branch) == {"sealed": 0}
+
+
+def test_a_number_is_one_documents(operation: Operation, world: World) -> None:
+    unit = world.player.units["市直机关工委"]
+    taken = number.run(operation, agency=unit)
+    each = [{"title": f"通知{n}", "data": CONTENT, "item": {}} for n in (1, 2)]
+    with pytest.raises(Invalid, match="不能共用"):
+        rendered(operation, world, each=each, number=taken["number"])
+    found = numbering.get(operation.session, taken["id"])
+    numbering.cancel(operation.session, found, reason="编错", at=MORNING)
+    with pytest.raises(Conflict, match="已作废"):
+        rendered(operation, world, number=taken["number"])
 
 
 def test_rendering_again_keeps_what_did_not_change(operation: Operation, world: World) -> None:
