@@ -26,8 +26,8 @@ TEXT = WHOLE - CARD - LABEL
 
 #: section -> (height in millimetres, how many lines of how many characters it takes in each size: points, line, lines, characters)
 SECTIONS = {
-    "姓名": (13.5, ((13, 18, 2, 35), (10.5, 14, 2, 44))),
-    "职责": (13.5, ((13, 18, 2, 35), (10.5, 14, 2, 44))),
+    "姓名": (13.5, ((13, 17, 2, 35), (10.5, 14, 2, 44))),
+    "职责": (13.5, ((13, 17, 2, 35), (10.5, 14, 2, 44))),
     "目标任务": (50, ((14, 22, 6, 33), (12.5, 19, 7, 37), (11, 15.5, 9, 42), (9, 12.5, 11, 52))),
     "工作进展情况": (29, ((13, 19, 4, 35), (10.5, 15, 5, 44), (9, 12.5, 6, 52))),
     "考核评议": (21, ((13, 18, 3, 35), (10.5, 14, 4, 44))),
@@ -108,7 +108,7 @@ def card() -> str:
         + line("{{ 姓名 }}", 760, font=HEI, size=30)
         + par("GWCell", line=120)
         + line("{{ 岗位 }}", 400, size=14)
-        + line("{{ 支部名称 }}", 320, size=10)
+        + line("{{ 支部名称 }}", 300, size=9.5)
         + par("GWCell", line=240)
         + line("{{ 年度 }}年度", 400, font=HEI, size=14, color=RED)
         + line("亮岗履职　接受监督", 440, font=XBS, size=16, color=RED)
