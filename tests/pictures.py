@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from engine import SettableClock
 from engine.clock import SHANGHAI
+from engine.documents.package import read_package, write_package
+from engine.documents.register import Document
 from tests.browser.conftest import FLAGS
 from tests.browser.site import Site, prepare
 from web.play import demo_player
@@ -53,7 +55,7 @@ def play(site: Site) -> None:
         player.start("member_commitment", member, 年度=2026)
         player.do(member, "commit", 承诺=rows)
     for member in ("范承志", "白晓岚"):
-        player.do("陆远帆", "review", member, 审核决定="同意")
+        player.do("陆远帆", "review", member, 审核决定="同意", 监督电话="0598-8888168")
         player.do(member, "sign", 已阅=True)
         player.do("陆远帆", "countersign", member, 已核对=True)
     player.do("陆远帆", "review", "叶青禾", 审核决定="同意")
@@ -84,6 +86,22 @@ def sign(page: Page) -> None:
         page.mouse.up()
 
 
+def documents(site: Site, name: str, beginning: str) -> Document:
+    """The newest document of that title that he may read."""
+    by = demo_player(site.engine).people[name]
+    return next(one for one in site.engine.documents(by=by) if one.title.startswith(beginning))
+
+
+def flawed(docx: bytes) -> bytes:
+    """With what a clerk gets wrong most."""
+    parts = read_package(docx)
+    text = parts["word/document.xml"].decode()
+    for right, wrong in (("〔2026〕1号", "[2026]第01号"), ("一、认真", "一.认真"), ("3月9日", "03月09日")):
+        assert right in text, right
+        text = text.replace(right, wrong)
+    return write_package(parts | {"word/document.xml": text.encode()})
+
+
 def take(site: Site, browser: Browser, folder: Path) -> None:
     def person(username: str, width: int = 1440, height: int = 900) -> Page:
         context = browser.new_context(
@@ -96,10 +114,31 @@ def take(site: Site, browser: Browser, folder: Path) -> None:
         site.sign_in(page, username)
         return page
 
+    def save(picture: Image.Image, name: str) -> None:
+        picture.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
+
     def shoot(page: Page, name: str) -> None:
         page.wait_for_load_state("networkidle")
         with Image.open(io.BytesIO(page.screenshot())) as picture:
-            picture.convert("RGB").quantize(128).save(folder / f"{name}.png", optimize=True)
+            save(picture, name)
+
+    def print_(page: Page, document: Document, name: str, pages: int = 1, width: int = 1440) -> None:
+        """Its pages side by side, as they are printed."""
+        shown = [
+            Image.open(
+                io.BytesIO(page.request.get(f"{site.address}/documents/{document.id}/pages/{n}.png").body())
+            )
+            for n in range(1, pages + 1)
+        ]
+        edge = width // 60
+        width = (width - edge * (pages + 1)) // pages
+        shown = [
+            one.resize((width, one.height * width // one.width), Image.Resampling.LANCZOS) for one in shown
+        ]
+        desk = Image.new("RGB", (pages * (width + edge) + edge, shown[0].height + 2 * edge), "#c9d1db")
+        for number, one in enumerate(shown):
+            desk.paste(one, (edge + number * (width + edge), edge))
+        save(desk, name)
 
     branch = person("luyuanfan")
     shoot(branch, "inbox")
@@ -123,9 +162,6 @@ def take(site: Site, browser: Browser, folder: Path) -> None:
     sign(secretary)
     secretary.evaluate("scrollTo(0, 0)")
     shoot(secretary, "task")
-    secretary.locator("[data-pages] a").first.click()
-    secretary.get_by_role("dialog").locator("img").wait_for()
-    shoot(secretary, "letter")
 
     phone = person("gaojingxing", 390, 844)
     phone.get_by_role("link", name="回签").first.click()
@@ -141,9 +177,20 @@ def take(site: Site, browser: Browser, folder: Path) -> None:
     clerk.locator("[data-designer][data-ready='1']").wait_for()
     clerk.locator(".djs-shape", has_text="支部审核").first.locator(".djs-hit").first.click(force=True)
     shoot(clerk, "designer")
-    clerk.goto(f"{site.address}/ledgers")
-    clerk.locator("main").get_by_role("link", name="责任书").first.click()
-    shoot(clerk, "ledger")
+    notice = documents(site, "许知秋", "关于印发")
+    print_(clerk, notice, "notice", pages=2)
+    clerk.goto(f"{site.address}/checks")
+    file = site.engine.document_file(notice.id, by=demo_player(site.engine).people["许知秋"])
+    clerk.get_by_label("Word 文件").set_input_files(
+        {"name": "印发通知.docx", "mimeType": "application/octet-stream", "buffer": flawed(file)}
+    )
+    clerk.get_by_role("button", name="检查", exact=True).click()
+    shoot(clerk, "check")
+    print_(branch, documents(site, "陆远帆", "承诺监督牌"), "plaque")
+
+    stranger = browser.new_context(locale="zh-CN", viewport={"width": 1440, "height": 900}).new_page()
+    stranger.goto(f"{site.address}/v/{notice.code}")
+    shoot(stranger, "authenticity")
 
 
 def main(folder: Path) -> None:
