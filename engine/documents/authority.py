@@ -9,10 +9,11 @@ is the installation's word, not a qualified signature in the sense of the 电子
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
+from asn1crypto import pkcs12 as asn1_pkcs12
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
@@ -30,6 +31,8 @@ AUTHORITY_YEARS, HOLDER_YEARS = 20, 5
 #: a certificate that ends within this time is to be renewed
 WARNING = timedelta(days=60)
 SOURCES = ("本系统", "PKCS#12", "PKCS#11")
+#: of hashing a password in a PKCS #12 file; tools write 2,000 to 600,000
+MAX_ROUNDS = 2_000_000
 _YEAR = timedelta(days=365.25)
 
 
@@ -346,8 +349,10 @@ def import_pkcs12(
     try:
         if len(content) > trust.LARGEST:
             raise ValueError
+        if max(_rounds(content), default=0) > MAX_ROUNDS:
+            raise _unfit("文件中密码的散列次数过多，核对要很久，已拒绝。请重新导出。")
         key, certificate, above = pkcs12.load_key_and_certificates(content, password.encode() or None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         raise _unfit(
             "读不出证书文件，或文件的密码不对。请上传 .pfx、.p12 文件，并填写导出时设的密码。"
         ) from None
@@ -359,6 +364,20 @@ def import_pkcs12(
         raise _unfit("密钥太短，不能用于签名：RSA 至少 2048 位，ECDSA 至少 256 位。")
     row = Certificate(person_id=person_id, unit_id=unit_id, source="PKCS#12", chain_pem=_pem(above))
     return _store(session, _fit(session, row, certificate, at), certificate, key, passphrase, at)
+
+
+def _rounds(content: bytes) -> Iterator[int]:
+    """How often a PKCS #12 file has its password hashed: a number in it, which a hostile one makes hours."""
+    file = asn1_pkcs12.Pfx.load(content, strict=True)
+    if file["mac_data"].native is not None:
+        yield file["mac_data"]["iterations"].native
+    for held in file.authenticated_safe:
+        if held["content_type"].native == "encrypted_data":
+            yield held["content"]["encrypted_content_info"]["content_encryption_algorithm"].kdf_iterations
+            continue
+        for bag in asn1_pkcs12.SafeContents.load(held["content"].native):
+            if bag["bag_id"].native == "pkcs8_shrouded_key_bag":
+                yield bag["bag_value"]["encryption_algorithm"].kdf_iterations
 
 
 def import_token(

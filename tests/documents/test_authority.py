@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from asn1crypto import pkcs12 as asn1_pkcs12
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 from sqlalchemy.orm import Session
@@ -235,6 +236,16 @@ def stranger(kind: str = "RSA") -> tuple[bytes, x509.Certificate]:
         None, key, made["陈志强"], [made["省电子认证中心"]], BestAvailableEncryption("密码".encode())
     )
     return file, made["省电子认证中心根"]
+
+
+def test_a_file_whose_password_would_take_hours_is_refused(session: Session) -> None:
+    file = asn1_pkcs12.Pfx.load(stranger()[0])
+    file["mac_data"]["iterations"] = 2**31 - 1
+    assert len(list(authority._rounds(file.dump(force=True)))) == 3, (
+        "of the MAC, the certificates and the key"
+    )
+    with pytest.raises(Invalid, match="次数过多"):
+        authority.import_pkcs12(session, file.dump(force=True), "密码", person_id=1, passphrase=SECRET, at=AT)
 
 
 @pytest.mark.parametrize("kind", ["RSA", "ECDSA"])
