@@ -146,7 +146,8 @@ class Inserts:
                 value = base64.b64decode(value[found.end() :] if found else value, validate=True)
             except (binascii.Error, ValueError):
                 raise Invalid(
-                    "bad-value", f"{what}应是图片文件、data:image/png;base64, 文字或已存的文件。"
+                    "bad-value",
+                    f"{what}应是文件内容，或带有 digest（文件的 SHA-256）的对象；图片还可以是 data:image/png;base64, 文字。",
                 ) from None
         if not isinstance(value, bytes) or not value:
             raise Invalid("bad-value", f"{what}是空的，或不是文件内容。")

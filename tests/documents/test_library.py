@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import select
 
 from engine import (
     Conflict,
@@ -20,12 +21,13 @@ from engine import (
 )
 from engine.blobs import digest_of
 from engine.database import Database
-from engine.documents import trials
+from engine.documents import register, trials
 from engine.documents.package import read_package
+from engine.documents.register import Document
 from engine.documents.templates import Template
-from engine.organisation import accounts, people
+from engine.organisation import accounts, people, units
 from engine.shipped import DOC_TEMPLATES
-from tests.documents.test_templates import made
+from tests.documents.test_templates import lines, made
 from tests.engine.drawing import draw, end, path, service, start
 
 NOW = datetime(2026, 3, 5, 1, 0, tzinfo=UTC)
@@ -60,6 +62,10 @@ def person(database_url: str, username: str, *, is_designer: bool = False) -> in
         accounts.create(
             session, person_id=found.id, username=username, password_hash="x", is_designer=is_designer
         )
+        branch = units.add(
+            session, kind="支部", name=f"{username}支部", short_name=username, founded_on=date(2020, 1, 1)
+        )
+        people.enrol(session, found.id, branch.id, from_on=date(2020, 1, 1))
         person_id = found.id
     database.close()
     return person_id
@@ -259,3 +265,42 @@ def test_a_trial_shows_pages_findings_and_places_to_sign(engine: ProcessEngine, 
     with pytest.raises(Invalid) as caught:
         engine.try_template(id, 1, values={"标题": "开会"}, by=designer)
     assert caught.value.errors == {"日": "此项必填。"}
+
+
+def test_a_document_of_the_process_becomes_part_of_another(
+    engine: ProcessEngine, designer: int, database_url: str
+) -> None:
+    """The result of one render task is the sub-document of the next; its places for signatures stay behind."""
+    data = '={"标题": "责任书的内容"}'
+    slots = '=[{"slot": "a", "kind": "签名", "label": "签收"}]'
+    process = draw(
+        "two",
+        start(),
+        service(
+            "one",
+            "render",
+            outputs={"附件": "=result"},
+            template=NAME,
+            title='="责任书"',
+            data=data,
+            slots=slots,
+        ),
+        service("other", "render", template="通知二.docx", title='="通知"', data='={"附件": 附件}'),
+        end(),
+        path("start", "one", "other", "end"),
+    )
+    engine.upload_template(NAME, made("{{ 标题 }}", "⟦签名:a⟧"), by=designer)
+    engine.upload_template("通知二.docx", made("通知如下", "{{p 附件 }}", "此通知"), by=designer)
+    engine.deploy({"two.bpmn": process})
+    engine.start("two", by=designer)
+    engine.run_jobs()
+    database = Database(database_url)
+    with database.read() as session:
+        letter, notice = (
+            register.package(session, document)
+            for document in session.scalars(select(Document).order_by(Document.id))
+        )
+    database.close()
+    assert [line for line in lines(notice) if line] == ["通知如下", "责任书的内容", "此通知"]
+    assert b"issignatureline" in read_package(letter)["word/document.xml"]
+    assert b"issignatureline" not in read_package(notice)["word/document.xml"]
