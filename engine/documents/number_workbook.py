@@ -9,6 +9,7 @@ from io import BytesIO
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from sqlalchemy import or_, select
@@ -81,7 +82,8 @@ def write(lines: Iterable[Line]) -> bytes:
 def _cell(sheet: object, value: str | int | date | None) -> Cell:
     """Text stays text: a title that begins with “=” is no formula."""
     cell = Cell(sheet, row=1, column=1)  # type: ignore[arg-type]
-    cell.value = value
+    # A spreadsheet cannot hold control characters, and somebody's reason may.
+    cell.value = ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value
     if isinstance(value, str):
         cell.data_type = "s"
     elif isinstance(value, date):

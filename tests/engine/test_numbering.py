@@ -297,7 +297,7 @@ def test_the_exported_register_is_read_by_a_spreadsheet(database: Database, agen
             text="云工委【2012】5号",
             title="=1+1",
             issued_at=AT,
-            cancelled="重复",
+            cancelled="重\x01复",
             at=AT,
         )
         content = number_workbook.write(numbering.lines(session, agencies=None, limit=10))
@@ -312,4 +312,5 @@ def test_the_exported_register_is_read_by_a_spreadsheet(database: Database, agen
         "=1+1",
     ]
     assert row[5].data_type == "s", "a title is no formula"
+    assert row[9].value == "重复", "a spreadsheet holds no control characters"
     assert [cell.value for cell in row][7] == "作废"
