@@ -49,7 +49,6 @@ ON_FILES = (
 HOMES = {
     "SpiffWorkflow": ("engine/bpmn",),
     "docx": ("engine/documents",),
-    "docxtpl": ("engine/documents",),
     "weasyprint": ("engine/documents",),
     "pyhanko": ("engine/documents",),
     "flask": ("web",),

@@ -856,7 +856,7 @@ def test_entries_that_stray_or_repeat_are_refused(name: str) -> None:
 TABLE = "<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>"
 VM = "<w:p><w:r><w:t>{% vm %}</w:t></w:r></w:p>"
 LOADED = {
-    # 800 runs behind such a cell took docxtpl's patterns 18 seconds, and the time grew with the cube.
+    # 800 runs behind such a cell take docxtpl's patterns 18 seconds, and the time grew with the cube.
     "a cell for patterns": TABLE.format(
         VM + "<w:tcPr/><w:p><w:r>" + "<w:t>a</w:t>" * 20_000 + "</w:r></w:p>"
     ),
