@@ -42,8 +42,8 @@ def letter(database: Database, world: World) -> int:
 #: what a designer writes in the place of the secretary's consent, who never saw the letter
 CONSENT = '{person: WHO, name: "许长林", capacity: "书记", outcome: "已签", way: "电子", reason: null, at: 送出.时间}'
 FORGED = {
-    "nobody's": f"{{操作人: {{person: WHO}}, 时间: now(), 结果: "已签", 方式: "电子", 签名: {CONSENT}}}",
-    "another's": f"context merge([送出, {{操作人: {{person: WHO}}, 结果: "已签", 方式: "电子", 签名: {CONSENT}}}])",
+    "nobody's": f'{{操作人: {{person: WHO}}, 时间: now(), 结果: "已签", 方式: "电子", 签名: {CONSENT}}}',
+    "another's": f'context merge([送出, {{操作人: {{person: WHO}}, 结果: "已签", 方式: "电子", 签名: {CONSENT}}}])',
     "never signed": f"context merge([送出, {{签名: {CONSENT}}}])",
 }
 
