@@ -55,6 +55,7 @@ class LedgerDefinition:
     :ivar status: the choice field that the roll-up counts
     :ivar open_statuses: the statuses whose rows are listed as outstanding (未签名单)
     :ivar keeper: the unit field whose officers keep a row, such as 签发单位; None for the unit that the row is about
+    :ivar official: sections that the organisation alone writes (考核评议), never the row's own person
     :ivar plaque: the template of what hangs on the wall for a row (承诺监督牌), None for nothing (``engine.plaques``)
     """
 
@@ -68,6 +69,7 @@ class LedgerDefinition:
     open_statuses: tuple[str, ...] = ()
     keeper: str | None = None
     plaque: str | None = None
+    official: tuple[str, ...] = ()
 
     def keeper_of(self, entry: LedgerEntry) -> int | None:
         """The unit whose officers keep the row."""
@@ -239,7 +241,10 @@ def load(content: bytes) -> LedgerDefinition:
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise Invalid("ledger-definition", f"台账定义不是有效的 YAML（不支持锚点与引用）：{error}") from error
     root = _mapping(
-        raw, "台账定义", {"name", "title", "key", "fields"}, {"audiences", "rollup", "keeper", "plaque"}
+        raw,
+        "台账定义",
+        {"name", "title", "key", "fields"},
+        {"audiences", "rollup", "keeper", "plaque", "official"},
     )
     name = root["name"]
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,79}", name):
@@ -277,6 +282,7 @@ def load(content: bytes) -> LedgerDefinition:
         open_statuses=open_statuses,
         keeper=keeper,
         plaque=plaque,
+        official=_names(root.get("official") or [], "official", audiences),
     )
 
 
@@ -640,10 +646,18 @@ def readable(
     return [entry for entry in entries if "支部" in reader.audiences(entry)]
 
 
-def require_keeper(session: Session, entry: LedgerEntry, *, person_id: int, on: date) -> None:
-    """:raises NotAllowed: neither the row's own person, nor does he hold a post at its unit or above"""
+def require_keeper(
+    session: Session, entry: LedgerEntry, *, person_id: int, on: date, official: bool = False
+) -> None:
+    """:param official: of a section that the organisation alone writes
+    :raises NotAllowed: neither the row's own person, nor does he hold a post at its unit or above
+    """
     reader = _Reader(session, person_id, on)
     above = set(reader._path(entry.unit_id)) if entry.unit_id is not None else set()
+    if official and (person_id == entry.person_id or not reader.offices & above):
+        raise NotAllowed(
+            "not-official", "这一栏由党组织填写，本人不能更新；有出入的请向支部提出。", entry=entry.id
+        )
     if person_id != entry.person_id and not reader.offices & above:
         raise NotAllowed(
             "not-keeper", "只有本人和所在党组织的任职人员可以更新这一条公开内容。", entry=entry.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -1763,25 +1763,34 @@ class ProcessEngine:
         with self._read() as session:
             return plaques.file(session, entry_id, person_id=by, on=self.today())
 
-    def keeps_notice(self, entry_id: int, *, by: int) -> bool:
-        """May this person write a noticeboard entry's sections?"""
+    def kept_sections(self, entry_id: int, *, by: int) -> set[str]:
+        """The sections of a noticeboard entry that this person may write."""
         with self._read() as session:
-            try:
-                ledgers.require_keeper(session, ledgers.get(session, entry_id), person_id=by, on=self.today())
-            except NotAllowed:
-                return False
-            return True
+            entry, kept = ledgers.get(session, entry_id), set()
+        definition = self._ledger(entry.ledger)
+        with self._read() as session:
+            for official in (False, True):
+                with suppress(NotAllowed):
+                    ledgers.require_keeper(session, entry, person_id=by, on=self.today(), official=official)
+                    kept |= {
+                        name for name in definition.audiences if (name in definition.official) == official
+                    }
+        return kept
 
     def update_notice(
         self, entry_id: int, section: str, text: str, *, by: int, audience: str | None = None
     ) -> LedgerSection:
         """Write one section of a noticeboard entry.
 
-        :raises NotAllowed: neither his own entry, nor an officer of the unit or above
+        :raises NotAllowed: neither his own entry, nor an officer of the unit or above; a section that the organisation alone writes
         """
+        with self._read() as session:
+            definition = self._ledger(ledgers.get(session, entry_id).ledger)
         with self._write() as (session, at):
             entry = ledgers.get(session, entry_id)
-            ledgers.require_keeper(session, entry, person_id=by, on=self.today())
+            ledgers.require_keeper(
+                session, entry, person_id=by, on=self.today(), official=section in definition.official
+            )
             found = ledgers.update_section(
                 session, entry_id, section, text=text, at=at, by=by, audience=audience
             )

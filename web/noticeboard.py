@@ -56,12 +56,12 @@ def update(id: int) -> tuple[str, int] | Response:
 
 
 def _page(id: int, errors: Mapping[str, str] = _NONE, typed: Mapping[str, str] = _NONE) -> str:
-    keeps = g.account is not None and engine.keeps_notice(id, by=person_id())
+    kept = engine.kept_sections(id, by=person_id()) if g.account is not None else set()
     notice = _notice(id)
     return render_template(
         "noticeboard/show.html",
         notice=notice,
-        keeps=keeps,
+        kept=kept,
         audience_of={one.section: one.audience for one in notice.entry.sections},
         readers={"支部": _("本支部"), "单位": _("本单位"), "社会": _("社会公开")},
         errors=errors,

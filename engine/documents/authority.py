@@ -633,7 +633,7 @@ def _store(
 ) -> Certificate:
     """:param key: None: it is in a token"""
     row.serial = f"{certificate.serial_number:x}"
-    row.subject = certificate.subject.rfc4514_string()[:250]
+    row.subject = certificate.subject.rfc4514_string({NameOID.SERIAL_NUMBER: "serialNumber"})[:250]
     row.algorithm = certificates.kind_of(certificate) or ""
     row.not_before, row.not_after = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     row.certificate_pem = certificate.public_bytes(Encoding.PEM).decode()

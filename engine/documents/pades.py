@@ -100,7 +100,9 @@ def sign(
     """
     if not wanted:
         return Signed(pdf, ())
-    with ThreadPoolExecutor(1) as alone:  # the caller's own thread may run a loop, and a second one is refused there
+    with ThreadPoolExecutor(
+        1
+    ) as alone:  # the caller's own thread may run a loop, and a second one is refused there
         return alone.submit(asyncio.run, _sign(pdf, wanted, server, crls)).result()
 
 

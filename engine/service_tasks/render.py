@@ -150,6 +150,8 @@ def run(
         raise Invalid(
             "number-shared", "一个发文字号只能用于一份文件，成批生成的文件不能共用；请去掉 number。"
         )
+    if order not in ("依次", "任意"):
+        raise Invalid("signing-order", f"签署顺序只能是“依次”或“任意”，不能是“{order}”。请修改流程图。")
     digest = Template.load(context.loaded.templates[template]).digest
     former = {document.title: document for document in _former(context, replaces)}
     documents = [

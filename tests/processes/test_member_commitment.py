@@ -8,7 +8,7 @@ import pytest
 
 from engine import Invalid, NotFound, Signing
 from engine.documents import register, verification
-from engine.errors import Refused
+from engine.errors import NotAllowed, Refused
 from tests.processes.conftest import World, shipped
 
 KEY = "member_commitment"
@@ -149,11 +149,24 @@ def test_the_plaque_is_issued_anew_when_what_it_discloses_changes(world: World) 
             engine.plaque(entry.id)  # its sections are the agency's own
         for section in ("姓名", "职责", "目标任务", "工作进展情况", "奖惩结果"):
             text = second.data["公开"][section]
-            engine.update_notice(entry.id, section, text, by=play.people["范承志"], audience="社会")
+            by = play.people["陆远帆" if section == "奖惩结果" else "范承志"]
+            engine.update_notice(entry.id, section, text, by=by, audience="社会")
         engine.run_jobs()
         assert engine.plaque(entry.id).startswith(b"%PDF-")
         engine.void_entry(entry.id, reason="党员调离", by=play.people["陆远帆"])
     assert [one.void_reason for one in world.documents("承诺监督牌")] == [None, "党员调离"]
+
+
+def test_nobody_writes_his_own_assessment(world: World) -> None:
+    publish(world)
+    (entry,) = world.rows("commitments")
+    member, secretary = world.player.people["范承志"], world.player.people["陆远帆"]
+    with world.opening() as engine:
+        with pytest.raises(NotAllowed, match="党组织填写"):
+            engine.update_notice(entry.id, "考核评议", "优秀。", by=member)
+        assert engine.kept_sections(entry.id, by=member) == {"姓名", "职责", "目标任务", "工作进展情况"}
+        assert engine.kept_sections(entry.id, by=secretary) >= {"考核评议", "奖惩结果"}
+        engine.update_notice(entry.id, "考核评议", "合格。", by=secretary)
 
 
 def test_a_plaque_without_its_template_is_not_deployed(world: World) -> None:

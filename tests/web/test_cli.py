@@ -280,7 +280,13 @@ def test_a_file_is_checked_against_the_standard(tmp_path: Path) -> None:
     assert missing["clause"] == "7.2.5" and missing["place"]["page"] is None and missing["wanted"]
     plain = tmp_path / "plain.docx"
     file = docx.Document()
-    for words in ("关于开展检查工作的通知", "各单位：", "现就有关事项通知如下。", "某某委员会", "2026年03月05日"):
+    for words in (
+        "关于开展检查工作的通知",
+        "各单位：",
+        "现就有关事项通知如下。",
+        "某某委员会",
+        "2026年03月05日",
+    ):
         file.add_paragraph(words)
     file.save(str(plain))
     said = lvze("check", plain)

@@ -141,7 +141,9 @@ def test_a_letter_is_signed_and_a_stranger_can_check_it(
         broken = bytearray(original)
         broken[len(broken) // 2] ^= 1
         stranger.post("/verification", {"file": (io.BytesIO(bytes(broken)), name)})
-        assert re.search("没有通过验证|不能相信|不能确认", stranger.page) and "签名全部有效" not in stranger.page
+        assert (
+            re.search("没有通过验证|不能相信|不能确认", stranger.page) and "签名全部有效" not in stranger.page
+        )
         for content, code in ((original, 0), (bytes(broken), 1)):
             (tmp_path / name).write_bytes(content)
             assert CliRunner().invoke(main, ["verify", str(tmp_path / name)]).exit_code == code
