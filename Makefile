@@ -17,10 +17,10 @@ run: setup ## the demo on http://127.0.0.1:8168
 	@exec $(BIN)/lvze serve --demo
 
 test: setup-tests ## all tests; the engine's on SQLite and PostgreSQL
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 test-all: setup-tests ## all tests, everything on both databases
-	$(BIN)/pytest -n 2 --dist worksteal --databases=all
+	$(BIN)/pytest -n 3 --dist worksteal --databases=all
 
 check: setup ## lint, format, types
 	$(BIN)/ruff format --check .

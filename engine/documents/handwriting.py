@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ class Handwriting:
 
     @cached_property
     def svg(self) -> str:
-        """The ink alone, in the middle of a picture of ``INK_AREA``: the evidence that is kept."""
+        """The evidence that is kept: the ink alone, in the middle of a picture of ``INK_AREA``, and the strokes as they came, with
+        the times of their points."""
         drawn = [stroke for stroke in self.strokes if stroke]
         xs = [point[0] for stroke in drawn for point in stroke]
         ys = [point[1] for stroke in drawn for point in stroke]
@@ -76,8 +78,10 @@ class Handwriting:
         lines = "".join(
             _path([(left + scale * p[0], top + scale * p[1]) for p in stroke]) for stroke in drawn
         )
+        strokes = json.dumps(drawn, separators=(",", ":"))  # numbers alone: nothing to escape
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+            f"<metadata>{strokes}</metadata>"
             f'<path d="{lines}" fill="none" stroke="{INK}" stroke-width="5" stroke-linecap="round" stroke-linejoin="round"/></svg>'
         )
 

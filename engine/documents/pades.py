@@ -7,11 +7,9 @@ B-B; with one each carries a time stamp, and certificates, revocations and a las
 
 from __future__ import annotations
 
-import asyncio
 import io
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING
@@ -37,6 +35,7 @@ from pyhanko.stamp.noop import NoOpStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from engine.blobs import digest_of
+from engine.documents import loops
 from engine.documents.keys import SigningKey
 from engine.documents.timestamps import Server
 
@@ -100,10 +99,7 @@ def sign(
     """
     if not wanted:
         return Signed(pdf, ())
-    with ThreadPoolExecutor(
-        1
-    ) as alone:  # the caller's own thread may run a loop, and a second one is refused there
-        return alone.submit(asyncio.run, _sign(pdf, wanted, server, crls)).result()
+    return loops.run(_sign(pdf, wanted, server, crls))
 
 
 def signature_digest(contents: bytes) -> str:

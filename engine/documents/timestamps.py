@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
 from engine import egress
+from engine.documents import loops
 from engine.egress import AllowList
 from engine.errors import Invalid, LvzeError
 from engine.settings import Settings
@@ -175,7 +176,7 @@ def _checked(
             trust_roots=anchors, moment=moment, best_signature_time=moment, allow_fetching=False
         )
         try:
-            found = asyncio.run(validate_tst_signed_data(signed, context, imprint))
+            found = loops.run(validate_tst_signed_data(signed, context, imprint))
         except SignatureValidationError as error:
             raise Invalid("time-stamp", "时间戳无法核对") from error
         if not found["intact"] or not found["valid"]:

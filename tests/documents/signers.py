@@ -10,6 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+# Taken before tests draw keys in turn (tests/conftest.py): no two signers may have the same one.
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
 
 from engine.documents.handwriting import Handwriting
@@ -37,13 +40,13 @@ class Signer:
 
 @functools.cache
 def authority(name: str = "云岭市直属机关党建证书机构") -> Signer:
-    key = rsa.generate_private_key(65537, 2048)
+    key = generate_private_key(65537, 2048)
     return Signer(name, key, _certificate(name, key, name, key, authority=True))
 
 
 @functools.cache
 def signer(name: str, elliptic: bool = False) -> Signer:
-    key = ec.generate_private_key(ec.SECP256R1()) if elliptic else rsa.generate_private_key(65537, 2048)
+    key = ec.generate_private_key(ec.SECP256R1()) if elliptic else generate_private_key(65537, 2048)
     issuer = authority()
     assert isinstance(issuer.key, rsa.RSAPrivateKey)
     certificate = _certificate(name, key, issuer.name, issuer.key)

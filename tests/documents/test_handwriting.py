@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import date
 
 import pytest
+from lxml import etree
 from PIL import Image
 
 from engine.documents import handwriting
@@ -61,3 +63,10 @@ def test_a_long_post_has_a_line_of_its_own() -> None:
 def test_equal_strokes_give_equal_bytes() -> None:
     one, two = (signers.handwriting(7).picture("书记", DAY) for _ in range(2))
     assert one == two != signers.handwriting(7).picture("书记", date(2026, 3, 6))
+
+
+def test_the_evidence_keeps_the_strokes_and_their_times() -> None:
+    strokes = [[[60, 100, 0], [180.5, 40, 16], [300, 150, 33]], [[310, 90, 420], [420, 95, 437]]]
+    svg = handwriting.Handwriting(strokes).svg
+    kept = etree.fromstring(svg).findtext("{*}metadata")
+    assert kept is not None and json.loads(kept) == strokes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 import web.cli
 from engine.clock import SettableClock
-from engine.documents import authority, register, signatures, signing, timestamps
+from engine.documents import authority, loops, register, signatures, signing, timestamps
 from engine.documents.timestamps import Server
 from engine.documents.verification import verify
 from engine.egress import NOWHERE
@@ -93,7 +92,7 @@ def test_a_time_stamp_of_another_signature_is_invalid(stamped: tuple[bytes, byte
 
 
 def test_pyhanko_asks_the_same_server(served: Stamping) -> None:
-    token = asyncio.run(served.server().for_pdf().async_timestamp(hashlib.sha512(b"pdf").digest(), "sha512"))
+    token = loops.run(served.server().for_pdf().async_timestamp(hashlib.sha512(b"pdf").digest(), "sha512"))
     assert timestamps.read(token.dump(), b"pdf", trusted=[served.ca]).vouched
 
 
