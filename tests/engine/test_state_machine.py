@@ -386,7 +386,7 @@ def test_the_engine_does_what_the_model_does(
 
     Here.fresh, Here.clock = staticmethod(fresh), clock  # type: ignore[assignment]
     Here.people, Here.admin = (world.member, world.deputy), world.clerk
-    examples = 200 if settings.database_url.startswith("sqlite") else 40
+    examples = 120 if settings.database_url.startswith("sqlite") else 40
     checks = list(HealthCheck)
     run_state_machine_as_test(
         Here,
