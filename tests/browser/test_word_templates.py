@@ -53,6 +53,7 @@ def test_a_template_goes_from_word_to_a_process(
     page.get_by_label("姓名").first.fill("苏小满")
     page.get_by_role("button", name="试填", exact=True).click()
     expect(page.get_by_role("img", name="试填的第 1 页")).to_be_visible()
+    page.wait_for_load_state()  # a picture inside the page is there before the style sheet is
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert violations(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})

@@ -229,10 +229,10 @@ def test_a_file_is_the_original_an_early_copy_or_a_former_revision(
     assert "尚未签完" in bring(stranger, early, f"/v/{A}")
     sign(letter, "recipient")
     whole = file(database, letter)
-    assert "与登记簿里的原件逐字节一致" in bring(stranger, whole, f"/v/{A}")
-    assert "与登记簿里的原件逐字节一致" in bring(stranger, whole), "and without the code"
+    assert "与登记簿里的原件一致" in bring(stranger, whole, f"/v/{A}")
+    assert "与登记簿里的原件一致" in bring(stranger, whole), "and without the code"
     said = bring(stranger, early, f"/v/{A}")
-    assert "责任人 签署之前的样子" in said and "原件逐字节一致，是" not in said
+    assert "责任人 签署之前的样子" in said and "原件一致，是" not in said
     assert "颁发单位、责任人 签署之前的样子" in bring(stranger, draft, f"/v/{A}")
     with database.write() as session:
         register.add_revision(
@@ -262,7 +262,7 @@ def test_an_altered_file_is_told_and_what_was_altered(
     flipped = bytearray(whole)
     flipped[len(flipped) // 2] ^= 1
     said = bring(stranger, bytes(flipped), f"/v/{A}")
-    assert ("被改动过" in said or "不能确认" in said) and "与登记簿里的原件逐字节一致" not in said
+    assert ("被改动过" in said or "不能确认" in said) and "与登记簿里的原件一致" not in said
     resaved = io.BytesIO()
     with zipfile.ZipFile(resaved, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
@@ -295,7 +295,7 @@ def test_an_original_whose_certificate_had_been_revoked_is_told_so(
         held.revoked_at = NOW
     said = bring(stranger, file(database, letter), f"/v/{A}")
     assert "是原件，但签名不成立" in said and "签署时证书已被吊销" in said
-    assert "原件逐字节一致，签名全部有效" not in said
+    assert "原件一致，签名全部有效" not in said
 
 
 def test_another_documents_file_is_told_to_be_that(
@@ -316,7 +316,7 @@ def test_a_pdf_is_known_by_its_bytes(issue: Issue, sign: Sign, visit: Visit, dat
     with database.write() as session:
         seen = register.get(session, letter).revision.id
         revisions.set_pdf(session, seen, pdf=pdf, page_count=1, outcomes=2, at=NOW)
-    assert "与登记簿里的原件逐字节一致" in bring(stranger, pdf, f"/v/{A}", "责任书.pdf")
+    assert "与登记簿里的原件一致" in bring(stranger, pdf, f"/v/{A}", "责任书.pdf")
     assert "不能确认" in bring(stranger, pdf + b"\n", f"/v/{A}", "责任书.pdf")
     with database.write() as session:
         revisions.set_pdf(session, seen, pdf=pdf, page_count=1, outcomes=1, at=NOW)
