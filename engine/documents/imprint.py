@@ -12,15 +12,7 @@ from copy import deepcopy
 
 from lxml import etree
 
-from engine.documents.package import (
-    CONTENT_TYPES,
-    RELS_NS,
-    TYPES_NS,
-    parse_xml,
-    read_package,
-    relationships_of,
-    write_package,
-)
+from engine.documents.package import add_to_document, parse_xml, read_package, write_package
 from engine.documents.pdf import Rendered
 from engine.documents.signing import HEADER, OFFICE_RELATIONS, base_parts
 
@@ -116,24 +108,13 @@ def _end_section(document: etree._Element, table: etree._Element, parts: dict[st
         # The schema's order: header and footer references, then the type.
         last.insert(len(last.findall(f"{W}headerReference")) + 3, start)
     start.set(f"{W}val", "evenPage")
-    _add_empty_footer(parts)
-
-
-def _add_empty_footer(parts: dict[str, bytes]) -> None:
-    rels = relationships_of(_DOCUMENT)
-    links, types = parse_xml(parts[rels]), parse_xml(parts[CONTENT_TYPES])
-    etree.SubElement(
-        links,
-        f"{{{RELS_NS}}}Relationship",
-        Id=_EMPTY_FOOTER_ID,
-        Type=f"{OFFICE_RELATIONS}/footer",
-        Target=_EMPTY_FOOTER.removeprefix("word/"),
-    )
-    etree.SubElement(types, f"{{{TYPES_NS}}}Override", PartName=f"/{_EMPTY_FOOTER}", ContentType=_FOOTER_TYPE)
     footer = etree.Element(f"{W}ftr", nsmap={"w": W[1:-1]})
     etree.SubElement(footer, f"{W}p")
-    parts |= {
-        _EMPTY_FOOTER: HEADER.encode() + etree.tostring(footer, encoding="UTF-8"),
-        rels: etree.tostring(links, encoding="UTF-8"),
-        CONTENT_TYPES: etree.tostring(types, encoding="UTF-8"),
-    }
+    add_to_document(
+        parts,
+        _EMPTY_FOOTER,
+        HEADER.encode() + etree.tostring(footer, encoding="UTF-8"),
+        content_type=_FOOTER_TYPE,
+        relation=_EMPTY_FOOTER_ID,
+        kind=f"{OFFICE_RELATIONS}/footer",
+    )

@@ -198,3 +198,25 @@ def _no_docx(why: str) -> Invalid:
 
 def _too_big(why: str) -> Invalid:
     return Invalid("package-too-big", f"{why}，已拒绝。请压缩图片或拆分文件后再上传。", why=why)
+
+
+def add_to_document(
+    parts: dict[str, bytes], name: str, content: bytes, *, content_type: str, relation: str, kind: str
+) -> None:
+    """Put a part into a .docx that its text refers to.
+
+    :param name: under ``word/``, which the package does not have yet
+    :param relation: Id by which the text refers to it
+    :param kind: type of the relationship
+    """
+    rels = relationships_of("word/document.xml")
+    links = parse_xml(parts[rels]) if rels in parts else etree.Element(f"{{{RELS_NS}}}Relationships")
+    target = name.removeprefix("word/")
+    etree.SubElement(links, f"{{{RELS_NS}}}Relationship", Id=relation, Type=kind, Target=target)
+    types = parse_xml(parts[CONTENT_TYPES])
+    etree.SubElement(types, f"{{{TYPES_NS}}}Override", PartName=f"/{name}", ContentType=content_type)
+    parts |= {
+        name: content,
+        rels: etree.tostring(links, encoding="UTF-8"),
+        CONTENT_TYPES: etree.tostring(types, encoding="UTF-8"),
+    }

@@ -20,15 +20,7 @@ from lxml import etree
 from PIL import Image
 
 from engine.documents.handwriting import SIZE
-from engine.documents.package import (
-    CONTENT_TYPES,
-    RELS_NS,
-    TYPES_NS,
-    parse_xml,
-    read_package,
-    relationships_of,
-    write_package,
-)
+from engine.documents.package import add_to_document, parse_xml, read_package, write_package
 from engine.documents.pictures import small_png
 from engine.documents.signing import HEADER, OFFICE_RELATIONS, base_parts
 from engine.errors import Invalid
@@ -96,23 +88,15 @@ def insert_signature_lines(docx: bytes, lines: Sequence[Line]) -> bytes:
             )
     parts["word/document.xml"] = HEADER.encode() + etree.tostring(document, encoding="UTF-8")
     if placed:
-        _add_placeholder(parts)
+        add_to_document(
+            parts,
+            _PLACEHOLDER,
+            _transparent(),
+            content_type="image/png",
+            relation=_PLACEHOLDER_ID,
+            kind=f"{OFFICE_RELATIONS}/image",
+        )
     return write_package(base_parts(parts))
-
-
-def _add_placeholder(parts: dict[str, bytes]) -> None:
-    rels = relationships_of("word/document.xml")
-    links = parse_xml(parts[rels]) if rels in parts else etree.Element(f"{{{RELS_NS}}}Relationships")
-    target = _PLACEHOLDER.removeprefix("word/")
-    tag, kind = f"{{{RELS_NS}}}Relationship", f"{OFFICE_RELATIONS}/image"
-    etree.SubElement(links, tag, Id=_PLACEHOLDER_ID, Type=kind, Target=target)
-    types = parse_xml(parts[CONTENT_TYPES])
-    etree.SubElement(types, f"{{{TYPES_NS}}}Override", PartName=f"/{_PLACEHOLDER}", ContentType="image/png")
-    parts |= {
-        _PLACEHOLDER: _transparent(),
-        rels: etree.tostring(links, encoding="UTF-8"),
-        CONTENT_TYPES: etree.tostring(types, encoding="UTF-8"),
-    }
 
 
 def _take_markers(paragraph: etree._Element) -> list[tuple[str, str, etree._Element]]:
